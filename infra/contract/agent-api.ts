@@ -1,0 +1,210 @@
+/**
+ * The site agent's HTTP API, as the edge, the peer, the timers and the operator's CLI see it.
+ *
+ * The agent listens on 127.0.0.1 only; the edge passes these paths through on 443. Who may call what:
+ * `/readyz` anyone; `/promotable`, `/status`, `/metrics`, `/failover/*` the operator key; `/peer/*` the peer key,
+ * each as `Authorization: Bearer <key>`. `/edge/*` is for the local HAProxy and not passed through.
+ */
+
+/** Agent API on loopback. */
+export const AGENT_PORT = 7080;
+/** Write gateway on loopback: the edge sends every Qdrant write here. */
+export const GATEWAY_PORT = 7081;
+
+/** Set by an edge that passes a request to its peer, with its site's name; a request that has it is never passed on again. */
+export const VIA_HEADER = 'x-failover-via';
+/** Site that served the response. */
+export const SITE_HEADER = 'x-failover-site';
+/** Lease epoch under which a write was acknowledged. */
+export const EPOCH_HEADER = 'x-failover-epoch';
+
+/**
+ * - active: holds the lease, writable and ready
+ * - standby: does not hold it, data lineage sound; may be promoted when `/promotable` says so
+ * - fenced: held it once and has not been re-protected since, or lost it without a clean hand-over; serves nothing of its own
+ * - re-protecting: a fenced or empty site that is applying the holder's data
+ * - unprotected: holds the lease while the peer could not take over
+ * - unknown: has not seen the lease yet, or lost sight of both witness and peer
+ */
+export const SITE_STATES = [
+  'active',
+  'standby',
+  'fenced',
+  're-protecting',
+  'unprotected',
+  'unknown',
+] as const;
+export type SiteState = (typeof SITE_STATES)[number];
+
+export type Health = 'healthy' | 'failing' | 'unknown';
+
+/** A machine-readable code and a sentence for the person on call. */
+export interface Reason {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** GET /readyz: 200 when `ready`, else 503. Health checks match the text `"ready":true`. */
+export interface ReadyzResponse {
+  readonly ready: boolean;
+  readonly site: string;
+  readonly reasons: readonly Reason[];
+}
+
+/** GET /promotable: 200 when `promotable`, else 503. */
+export interface PromotableResponse {
+  readonly promotable: boolean;
+  readonly site: string;
+  readonly reasons: readonly Reason[];
+}
+
+/** The lease object as stored. `nonce` differs in every write, so that equal contents never share an ETag. */
+export interface Lease {
+  readonly version: 1;
+  readonly epoch: number;
+  readonly holder: string;
+  readonly nonce: string;
+  readonly ttlSeconds: number;
+  /** Wall clock of the writer, for people; never compared. */
+  readonly writtenAt: string;
+}
+
+/** One per change of holder, stored beside the lease as `history/<epoch, 10 digits>.json`. */
+export interface LeaseHistoryEntry {
+  readonly epoch: number;
+  readonly holder: string;
+  readonly previousHolder: string | null;
+  readonly at: string;
+  readonly cause: 'bootstrap' | 'expired' | 'handover-sick' | 'handover-planned' | 'promoted';
+  readonly by: string;
+  readonly reason: string;
+  readonly dataAgeSeconds: number | null;
+  readonly acceptedDataLoss: { readonly by: string; readonly reason: string } | null;
+}
+
+/** A moment in a switch, by the wall clock of the site that saw it. */
+export interface AgentEvent {
+  readonly at: string;
+  readonly site: string;
+  readonly kind:
+    | 'started'
+    | 'canary-failing'
+    | 'canary-recovered'
+    | 'lease-expired-seen'
+    | 'claim-decided'
+    | 'claimed'
+    | 'handover-decided'
+    | 'handed-over'
+    | 'fenced'
+    | 'ready'
+    | 'not-ready'
+    | 'state'
+    | 'published'
+    | 'publish-failed'
+    | 'applied'
+    | 'apply-failed'
+    | 'alert'
+    | 'switch-step';
+  readonly detail: string;
+  readonly epoch: number | null;
+}
+
+export interface PublishInfo {
+  readonly id: string;
+  readonly site: string;
+  readonly epoch: number;
+  readonly points: number;
+  readonly bytes: number;
+}
+
+/** GET /status and GET /peer/status. */
+export interface StatusResponse {
+  readonly site: string;
+  readonly state: SiteState;
+  readonly ready: boolean;
+  readonly writable: boolean;
+  readonly lease: { readonly epoch: number; readonly holder: string } | null;
+  /** Seconds until this site stops being writable unless it renews; null when it does not hold the lease. */
+  readonly writableForSeconds: number | null;
+  readonly witness: Health;
+  readonly peer: {
+    readonly health: Health;
+    readonly state: SiteState | null;
+    readonly promotable: boolean | null;
+  };
+  readonly canary: {
+    readonly inference: {
+      readonly health: Health;
+      readonly ageSeconds: number | null;
+      readonly detail: string;
+    };
+    readonly vectors: {
+      readonly health: Health;
+      readonly ageSeconds: number | null;
+      readonly detail: string;
+    };
+  };
+  readonly promotable: PromotableResponse;
+  /** Last publish made by this site. */
+  readonly published: (PublishInfo & { readonly ageSeconds: number }) | null;
+  /** Last publish applied and verified here. `dataAgeSeconds` is what would be lost by promoting this site now. */
+  readonly applied: (PublishInfo & { readonly dataAgeSeconds: number }) | null;
+  readonly busy: 'publish' | 'apply' | 'switch' | null;
+  readonly versions: { readonly agent: string; readonly qdrant: string | null; readonly vllm: string | null };
+  readonly parity: {
+    readonly configHash: string;
+    readonly modelSha256: string;
+    readonly qdrantVersion: string;
+  };
+  readonly switching: { readonly mode: string };
+  /** Newest last, at most 200. */
+  readonly events: readonly AgentEvent[];
+}
+
+/** Body of POST /failover/promote (to the site that is to be promoted). */
+export interface PromoteRequest {
+  readonly by: string;
+  readonly reason: string;
+  readonly acceptDataLoss?: boolean;
+}
+/** Body of POST /failover/switch (to the holder): planned, nothing lost. Answers when done: {epoch, holder}. */
+export interface SwitchRequest {
+  readonly by: string;
+  readonly reason: string;
+}
+/** Body of POST /failover/reprotect (to a fenced or empty site): applies the holder's data, becomes standby. */
+export interface ReprotectRequest {
+  readonly by: string;
+  readonly reason: string;
+}
+/** Answer of promote and switch. */
+export interface SwitchResponse {
+  readonly epoch: number;
+  readonly holder: string;
+}
+/** POST /failover/publish → PublishInfo, or 409 {skipped} when this site is not the holder. */
+/** POST /failover/apply → PublishInfo, or 409 {skipped} when there is nothing to apply or this site may not. */
+export interface SkippedResponse {
+  readonly skipped: Reason;
+}
+
+/** POST /peer/promise: "you may go on without the witness". */
+export interface PromiseRequest {
+  readonly from: string;
+  readonly epoch: number;
+}
+export interface PromiseResponse {
+  /** True: this site has not claimed the lease and will not within one TTL from receipt. */
+  readonly granted: boolean;
+  readonly epoch: number;
+}
+/** POST /peer/apply {publishId}: apply exactly this publish, verify, answer PublishInfo. */
+export interface PeerApplyRequest {
+  readonly publishId: string;
+}
+/** POST /peer/wake: look at the lease now. 204. */
+
+/** Every error answer: HTTP 4xx/5xx with this body. */
+export interface ErrorResponse {
+  readonly error: Reason;
+}

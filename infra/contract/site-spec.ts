@@ -1,0 +1,247 @@
+/**
+ * The site spec: what one server must look like, as one JSON document.
+ *
+ * Components build it at preview time, `failover-agent apply` converges a server to it. It is the only thing
+ * that crosses from the infrastructure code to the servers. A document may carry any subset of sections; a
+ * section that is absent is left alone, `failover-agent remove <section>` undoes one.
+ *
+ * Secrets appear only in the `credentials` section, which travels by itself; every other section names a
+ * credential by its key and may be shown in a preview.
+ */
+import { z } from 'zod';
+
+const port = z.number().int().min(1).max(65535);
+const seconds = z.number().positive();
+const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'a CIDR such as 203.0.113.0/24');
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
+
+/** Where a server finds a program that Debian does not package. `sha256` is checked before it is used. */
+export const ArtifactSpec = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('path'), path: z.string().startsWith('/'), sha256: sha256.optional() }),
+  /** A plain executable or a .tar.gz that holds one at `member`. */
+  z.strictObject({ kind: z.literal('url'), url: z.url(), sha256, member: z.string().optional() }),
+]);
+
+/** Names of the credentials; each becomes /etc/failover/credentials/<name>, mode 0600 root. */
+export const CREDENTIALS = [
+  'client-key', // clients of the service: `Authorization: Bearer` or `api-key`
+  'operator-key', // /status, /metrics, /failover/*
+  'peer-key', // site to site: /peer/*
+  'qdrant-key', // edge and agent to Qdrant
+  'vllm-key', // edge and agent to vLLM
+  'store-access-key', // this server's account at the object store
+  'store-secret-key',
+  'store-root-secret', // witness: root account of the object store
+  'store-accounts', // witness: JSON [{access, secret, site}]
+  'tls-certificate', // PEM chain
+  'tls-private-key', // PEM
+  'tsig-key', // ACME by DNS challenge: base64 HMAC-SHA256 key of RFC 2136 updates
+] as const;
+export type CredentialName = (typeof CREDENTIALS)[number];
+export const CredentialsSpec = z.partialRecord(z.enum(CREDENTIALS), z.string().min(1));
+
+export const FirewallSpec = z.strictObject({
+  /** What may come in from outside; loopback, established flows and ICMP always may. All else is dropped. */
+  allow: z.array(
+    z.strictObject({
+      comment: z.string().regex(/^[\w .,:/-]*$/),
+      protocol: z.enum(['tcp', 'udp']),
+      port,
+      from: z.array(cidr).min(1),
+    }),
+  ),
+});
+
+export const InferenceSpec = z.strictObject({
+  runtime: z.discriminatedUnion('kind', [
+    /** Production: a digest-pinned image run by podman with the NVIDIA container toolkit (CDI). */
+    z.strictObject({
+      kind: z.literal('container'),
+      image: z.string().regex(/@sha256:[0-9a-f]{64}$/, 'an image pinned by digest: repo@sha256:…'),
+      gpus: z.string().default('all'),
+    }),
+    /** A Python environment that holds vLLM already: CPU machines. */
+    z.strictObject({ kind: z.literal('venv'), path: z.string().startsWith('/') }),
+  ]),
+  model: z.strictObject({
+    /** Name that clients ask for (`--served-model-name`). */
+    name: z.string().min(1),
+    path: z.string().startsWith('/'),
+    /** SHA-256 of the model folder's SHA256SUMS file, which lists every file of it. */
+    sha256,
+  }),
+  port: port.default(8000),
+  extraArgs: z.array(z.string()).default([]),
+  environment: z.record(z.string(), z.string()).default({}),
+  /** How long a start may take until `/health` answers; real models take 215–277 s. */
+  startTimeoutSeconds: seconds.default(600),
+  /** In-flight generations are given this long when stopping (`--shutdown-timeout`). */
+  drainSeconds: seconds.default(60),
+  memoryMax: z.string().optional(),
+});
+
+export const VectorsSpec = z.strictObject({
+  runtime: ArtifactSpec,
+  version: z.string().regex(/^\d+\.\d+\.\d+$/),
+  port: port.default(6333),
+  memoryMax: z.string().optional(),
+});
+
+export const EdgeSpec = z.strictObject({
+  serviceHost: z.string(), // api.example.com
+  siteHost: z.string(), // uk.example.com
+  site: z.string(),
+  tls: z.discriminatedUnion('mode', [
+    /** Certificate and key are the credentials `tls-certificate` and `tls-private-key`. */
+    z.strictObject({ mode: z.literal('files') }),
+    /** certbot with RFC 2136 updates to the witness's DNS, signed with the credential `tsig-key`. */
+    z.strictObject({
+      mode: z.literal('acme'),
+      directoryUrl: z.url(),
+      email: z.email(),
+      names: z.array(z.string()).min(1),
+      dnsServer: z.string(),
+      tsigName: z.string(),
+    }),
+  ]),
+  /** PEM of the certificate authority that the peers' and the witness's certificates chain to; absent: the system's. */
+  caCertificate: z.string().optional(),
+  peer: z.strictObject({ host: z.string(), addresses: z.array(z.string()).min(1) }),
+  inferencePort: port.default(8000),
+  vectorsPort: port.default(6333),
+  /** A single generation may stream for this long. */
+  generationTimeoutSeconds: seconds.default(3600),
+  maxConnections: z.number().int().positive().default(4096),
+});
+
+export const SwitchingMode = z.enum(['manual', 'automatic']);
+
+export const SiteAgentSpec = z.strictObject({
+  site: z.string(), // uk-primary
+  siteHost: z.string(), // uk.example.com
+  peer: z.strictObject({ site: z.string(), host: z.string(), addresses: z.array(z.string()).min(1) }),
+  caCertificate: z.string().optional(),
+  /** True on exactly one site: it takes the very first lease; afterwards the value means nothing. */
+  initialHolder: z.boolean(),
+  lease: z.strictObject({
+    ttlSeconds: seconds,
+    /** The holder stops writing this long before the TTL could have passed. */
+    safetyMarginSeconds: z.number().nonnegative(),
+    /** Bound on the relative rate of two monotonic clocks, in parts per million. */
+    maxClockDriftPpm: z.number().nonnegative().default(500),
+    requestTimeoutSeconds: seconds,
+  }),
+  switching: z.strictObject({
+    mode: SwitchingMode,
+    cooldownSeconds: z.number().nonnegative(),
+    maxSwitchesPerHour: z.number().int().positive(),
+    /** Bound on the last publish and apply when a sick holder hands over; the hand-over goes on without it. */
+    handoverSyncSeconds: seconds,
+  }),
+  canary: z.strictObject({
+    intervalSeconds: seconds,
+    timeoutSeconds: seconds,
+    failureThreshold: z.number().int().positive(),
+    recoveryThreshold: z.number().int().positive(),
+    /** Window and share of failures that count as failing although the streak is broken. */
+    windowProbes: z.number().int().positive().default(10),
+    windowFailureRatio: z.number().min(0).max(1).default(0.5),
+  }),
+  store: z.strictObject({
+    endpoint: z.url(),
+    region: z.string(),
+    leaseBucket: z.string(),
+    snapshotBucket: z.string(),
+  }),
+  snapshots: z.strictObject({
+    rpoSeconds: seconds,
+    /** Publishes kept; the one `latest` names is never removed. */
+    retain: z.number().int().min(2),
+    /** Longest that writes are held while snapshots are cut; past it they go on and counts become bounds. */
+    holdWritesSeconds: seconds.default(5),
+  }),
+  /** What must be the same on both sites before one may take over from the other. */
+  parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
+  inference: z.strictObject({ port, modelName: z.string() }),
+  vectors: z.strictObject({ port }),
+});
+
+export const TimersSpec = z.strictObject({
+  publishIntervalSeconds: seconds,
+  applyIntervalSeconds: seconds,
+});
+
+/** Witness: versitygw with its lease and snapshot buckets and one account per site. */
+export const ObjectStoreSpec = z.strictObject({
+  runtime: ArtifactSpec,
+  host: z.string(), // witness.example.com, in its certificate
+  port: port.default(7070),
+  region: z.string(),
+  rootAccessKey: z.string(),
+  leaseBucket: z.string().min(4),
+  snapshotBucket: z.string().min(4),
+  /** Site names; `store-accounts` holds their keys. A site may write snapshots only under its own prefix and `latest`. */
+  sites: z.array(z.string()).min(1),
+});
+
+/** Witness: PowerDNS, authoritative for the zone, answering the service name from the sites' readiness. */
+export const DnsSpec = z.strictObject({
+  zone: z.string(),
+  serviceHost: z.string(),
+  ttlSeconds: z.number().int().positive(),
+  checkIntervalSeconds: z.number().int().positive(),
+  nameserverHost: z.string(),
+  nameserverAddress: z.string(),
+  /** In order of preference when more than one site should ever be ready. `host` gets a plain A record. */
+  sites: z
+    .array(z.strictObject({ site: z.string(), host: z.string(), addresses: z.array(z.string()).min(1) }))
+    .min(1),
+  records: z
+    .array(
+      z.strictObject({ name: z.string(), type: z.enum(['A', 'AAAA', 'CNAME', 'TXT']), value: z.string() }),
+    )
+    .default([]),
+  /** Name of the TSIG key allowed to write _acme-challenge records; its secret is the credential `tsig-key`. */
+  tsigName: z.string().optional(),
+});
+
+export const ServerSpec = z.strictObject({
+  schemaVersion: z.literal(1),
+  server: z.strictObject({ site: z.string(), name: z.string() }),
+  credentials: CredentialsSpec.optional(),
+  firewall: FirewallSpec.optional(),
+  inference: InferenceSpec.optional(),
+  vectors: VectorsSpec.optional(),
+  agent: SiteAgentSpec.optional(),
+  edge: EdgeSpec.optional(),
+  timers: TimersSpec.optional(),
+  objectStore: ObjectStoreSpec.optional(),
+  dns: DnsSpec.optional(),
+});
+
+/** Sections in the order in which a server takes them; removal goes the other way. */
+export const SECTIONS = [
+  'credentials',
+  'firewall',
+  'objectStore',
+  'dns',
+  'vectors',
+  'inference',
+  'agent',
+  'edge',
+  'timers',
+] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+export type ArtifactSpec = z.output<typeof ArtifactSpec>;
+export type CredentialsSpec = z.output<typeof CredentialsSpec>;
+export type FirewallSpec = z.output<typeof FirewallSpec>;
+export type InferenceSpec = z.output<typeof InferenceSpec>;
+export type VectorsSpec = z.output<typeof VectorsSpec>;
+export type EdgeSpec = z.output<typeof EdgeSpec>;
+export type SiteAgentSpec = z.output<typeof SiteAgentSpec>;
+export type SwitchingMode = z.output<typeof SwitchingMode>;
+export type TimersSpec = z.output<typeof TimersSpec>;
+export type ObjectStoreSpec = z.output<typeof ObjectStoreSpec>;
+export type DnsSpec = z.output<typeof DnsSpec>;
+export type ServerSpec = z.output<typeof ServerSpec>;

@@ -1,0 +1,74 @@
+/**
+ * Stack outputs: what runbooks and the `failover` CLI consume. Adding a field is compatible; renaming or removing
+ * one is not. `pulumi stack output --json --show-secrets` of each stack must parse with these.
+ */
+import { z } from 'zod';
+
+const Server = z.object({ name: z.string(), address: z.string() });
+
+/** Predicted seconds of each stage of a failover, worst case, and their sum against the objective. */
+export const BudgetOutput = z.object({
+  rto: z.object({
+    /** The worst of the two sums below; refused at preview when over `objectiveSeconds`. */
+    predictedSeconds: z.number(),
+    objectiveSeconds: z.number(),
+    /** Region lost: lease runs out → standby claims → DNS sees it → TTL passes. */
+    regionLoss: z.object({
+      stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+      totalSeconds: z.number(),
+    }),
+    /** Engine hung: canary fails → last sync → hand-over → DNS sees it → TTL passes. */
+    sickHolder: z.object({
+      stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+      totalSeconds: z.number(),
+    }),
+  }),
+  rpo: z.object({
+    predictedSeconds: z.number(),
+    objectiveSeconds: z.number(),
+    stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+  }),
+});
+
+export const SiteOutputs = z.object({
+  kind: z.literal('site'),
+  site: z.string(),
+  platform: z.literal('dedicated'),
+  peerSite: z.string(),
+  servers: z.array(Server),
+  serviceUrl: z.string(), // https://api.example.com
+  siteUrl: z.string(), // https://uk.example.com
+  peerUrl: z.string(),
+  dnsTtlSeconds: z.number(),
+  switchingMode: z.string(),
+  configHash: z.string(),
+  modelName: z.string(),
+  modelSha256: z.string(),
+  qdrantVersion: z.string(),
+  budget: BudgetOutput,
+});
+
+export const WitnessOutputs = z.object({
+  kind: z.literal('witness'),
+  zone: z.string(),
+  serviceHost: z.string(),
+  servers: z.array(Server),
+  nameservers: z.array(z.string()),
+  storeEndpoint: z.string(),
+  storeRegion: z.string(),
+  leaseBucket: z.string(),
+  snapshotBucket: z.string(),
+  // Secret outputs; sites read them through a stack reference.
+  clientKey: z.string(),
+  operatorKey: z.string(),
+  peerKey: z.string(),
+  qdrantKey: z.string(),
+  vllmKey: z.string(),
+  tsigKey: z.string(),
+  /** Per site: its account at the object store. */
+  storeAccounts: z.record(z.string(), z.object({ accessKey: z.string(), secretKey: z.string() })),
+});
+
+export type BudgetOutput = z.output<typeof BudgetOutput>;
+export type SiteOutputs = z.output<typeof SiteOutputs>;
+export type WitnessOutputs = z.output<typeof WitnessOutputs>;
