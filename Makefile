@@ -1,0 +1,49 @@
+# Two commands matter: `make drill` and `make test`. Each installs whatever it needs, says what it is doing, can be
+# interrupted and started again, and takes down what it put up. The rest are the pieces they are made of.
+SCENARIO ?= region-loss
+TIMINGS ?= compressed
+
+.DEFAULT_GOAL := help
+.PHONY: help drill test unit lint bench lab lab-down secrets-check curl-check bootstrap clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=, TIMINGS=compressed|production), measure, fail back
+	@lab/session drill "$(SCENARIO)" "$(TIMINGS)"
+
+bench: node_modules ## direct against through edge and gateway, in the lab
+	@lab/session bench
+
+test: node_modules ## every test: lint, unit, engine, conformance, and the lab's
+	@npx ts-node --transpile-only tools/test.ts
+
+unit: node_modules ## only the tests that need neither root nor the engine
+	@npx jest
+
+lint: node_modules ## eslint, prettier, types, import directions
+	@npx eslint . && npx prettier --check . && npx tsc --noEmit && npx ts-node --transpile-only tools/check-imports.ts
+
+lab: node_modules ## bring the lab up, deploy the three stacks and leave it running
+	@lab/session up "$(TIMINGS)"
+
+lab-down: ## take the lab down; leaves nothing behind but the cache
+	@lab/lab down
+
+secrets-check: ## look for secrets in the clear: exported state, journals, process lists, world-readable disk
+	@lab/session secrets
+
+curl-check: ## a completion and a Qdrant search through the service name over TLS, with curl
+	@lab/session curl
+
+bootstrap: node_modules ## only the pinned toolchain: engine, plugins, object store
+	@npx ts-node --transpile-only tools/bootstrap.ts all
+
+clean: ## take the lab down and remove what was built here
+	@if [ -e .cache/lab ]; then lab/lab down; fi
+	rm -rf dist .cache/lab coverage
+
+node_modules: package-lock.json
+	@echo "installing the pinned npm packages"
+	@npm ci --no-fund --no-audit --loglevel=error
+	@touch node_modules
