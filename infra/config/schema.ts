@@ -1,0 +1,162 @@
+/**
+ * The configuration's one schema. Keys are flat and carry their units. Pulumi.yaml declares the same keys with the
+ * same defaults and a description of each; a test holds the two together.
+ *
+ * What both sites must agree on is set once, as a default in Pulumi.yaml; a stack's file holds `STACK_KEYS` only.
+ */
+import { z } from 'zod';
+import {
+  artifactOrUnset,
+  cidrs,
+  fileOrUnset,
+  hostNameOrUnset,
+  ipAddresses,
+  memoryOrUnset,
+  oneOf,
+  seconds,
+  server,
+  serverPathOrUnset,
+  sha256OrUnset,
+  site,
+  siteNameOrUnset,
+  textOrUnset,
+  wholeNumber,
+} from './fields';
+
+const listOfTextError = 'a list of strings';
+const mapOfTextError = 'a map of strings';
+const booleanError = 'true or false';
+const flag = z.boolean({ error: booleanError });
+
+export const ConfigSchema = z.strictObject({
+  // Which stack this is, and how its servers are reached.
+  stackKind: oneOf(['', 'site', 'witness']).default(''),
+  site: siteNameOrUnset().default(''),
+  servers: z.array(server, { error: 'a list of servers as {name, address, hostKey}' }).default([]),
+  sshUser: textOrUnset(/^[a-z_][a-z0-9_-]*$/, 'a user name').default('root'),
+  sshPort: wholeNumber('the port', 1, 65535).default(22),
+  sshPrivateKeyFile: fileOrUnset().default(''),
+  tlsCertificateFile: fileOrUnset().default(''),
+  tlsPrivateKeyFile: fileOrUnset().default(''),
+
+  // The world that all stacks share.
+  platform: oneOf(['dedicated', 'aws']).default('dedicated'),
+  zone: hostNameOrUnset().default(''),
+  serviceHost: hostNameOrUnset().default(''),
+  sites: z.array(site, { error: 'a list of sites as {site, host, addresses}' }).default([]),
+  initialSite: siteNameOrUnset().default(''),
+  witnessStack: textOrUnset(/^[\w.-]+$/, "a stack's name").default('witness'),
+  witnessHost: hostNameOrUnset().default(''),
+  witnessAddresses: ipAddresses.default([]),
+  managementCidrs: cidrs.default([]),
+  clientCidrs: cidrs.default(['0.0.0.0/0', '::/0']),
+  resolverCidrs: cidrs.default(['0.0.0.0/0', '::/0']),
+  sshDialErrorLimit: wholeNumber('attempts', 1, 100).default(3),
+  sshPerDialTimeoutSeconds: seconds(1, 300).default(15),
+  protectData: flag.default(true),
+
+  // Certificates.
+  tlsMode: oneOf(['files', 'acme']).default('files'),
+  caCertificateFile: fileOrUnset().default(''),
+  acmeDirectoryUrl: textOrUnset(/^https:\/\/\S+$/, 'an https:// address').default(
+    'https://acme-v02.api.letsencrypt.org/directory',
+  ),
+  acmeEmail: textOrUnset(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, 'an e-mail address').default(''),
+
+  // Inference.
+  inferenceRuntime: oneOf(['container', 'venv']).default('container'),
+  inferenceImage: textOrUnset(
+    /^\S+@sha256:[0-9a-f]{64}$/,
+    'an image pinned by digest such as docker.io/vllm/vllm-openai@sha256:…',
+  ).default(''),
+  inferenceGpus: textOrUnset(/^(all|\d+(,\d+)*)$/, 'all, or GPU numbers such as 0,1').default('all'),
+  inferenceVenvPath: serverPathOrUnset().default(''),
+  inferenceExtraArgs: z.array(z.string({ error: listOfTextError }), { error: listOfTextError }).default([]),
+  inferenceEnvironment: z
+    .record(z.string(), z.string({ error: mapOfTextError }), { error: mapOfTextError })
+    .default({}),
+  inferenceStartTimeoutSeconds: seconds(10, 7200).default(600),
+  inferenceDrainSeconds: seconds(1, 3600).default(60),
+  inferenceMemoryMax: memoryOrUnset().default(''),
+  generationTimeoutSeconds: seconds(10, 86_400).default(3600),
+  modelName: textOrUnset(/^\S+$/, 'a name without spaces').default(''),
+  modelPath: serverPathOrUnset().default(''),
+  modelSha256: sha256OrUnset().default(''),
+
+  // Vectors and object store: programs that Debian does not package.
+  qdrantVersion: textOrUnset(/^\d+\.\d+\.\d+$/, 'a version such as 1.18.3').default('1.18.3'),
+  qdrantArtifact: artifactOrUnset().default(''),
+  qdrantArtifactSha256: sha256OrUnset().default(''),
+  qdrantArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
+  qdrantMemoryMax: memoryOrUnset().default(''),
+  versitygwArtifact: artifactOrUnset().default(''),
+  versitygwArtifactSha256: sha256OrUnset().default(''),
+  versitygwArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
+
+  // Edge.
+  edgeMaxConnections: wholeNumber('connections', 16, 1_000_000).default(4096),
+
+  // Lease and switching.
+  leaseTtlSeconds: seconds(3, 600).default(30),
+  leaseSafetyMarginSeconds: seconds(1, 300).default(5),
+  leaseMaxClockDriftPpm: wholeNumber('parts per million', 0, 100_000).default(500),
+  switchingMode: oneOf(['manual', 'automatic']).default('manual'),
+  operatorDecisionSeconds: seconds(0, 86_400).default(90),
+  cooldownSeconds: seconds(0, 86_400).default(600),
+  maxSwitchesPerHour: wholeNumber('switches', 1, 60).default(2),
+  handoverSyncSeconds: seconds(1, 3600).default(30),
+
+  // Probes.
+  probeIntervalSeconds: seconds(1, 300).default(10),
+  probeTimeoutSeconds: seconds(1, 300).default(5),
+  probeFailureThreshold: wholeNumber('probes', 1, 100).default(6),
+  probeRecoveryThreshold: wholeNumber('probes', 1, 100).default(10),
+
+  // DNS.
+  dnsProvider: oneOf(['powerdns', 'route53', 'cloudflare']).default('powerdns'),
+  dnsTtlSeconds: seconds(1, 3600).default(60),
+  dnsCheckIntervalSeconds: seconds(1, 300).default(10),
+
+  // Replication.
+  publishIntervalSeconds: seconds(5, 86_400).default(900),
+  applyIntervalSeconds: seconds(1, 86_400).default(60),
+  copyEstimateSeconds: seconds(0, 86_400).default(300),
+  publishesRetained: wholeNumber('publishes', 2, 10_000).default(48),
+  holdWritesSeconds: seconds(1, 60).default(5),
+
+  // Objectives, checked at preview.
+  rtoSeconds: seconds(1).default(300),
+  rpoSeconds: seconds(1).default(3600),
+});
+
+/** The configuration as written, defaults filled in, every key of the right shape. */
+export type FlatConfig = z.output<typeof ConfigSchema>;
+export type ConfigKey = keyof FlatConfig;
+
+export const CONFIG_KEYS = Object.keys(ConfigSchema.shape) as readonly ConfigKey[];
+
+/** Keys that differ from stack to stack and belong in Pulumi.<stack>.yaml; all others belong in Pulumi.yaml. */
+export const STACK_KEYS: ReadonlySet<ConfigKey> = new Set<ConfigKey>([
+  'stackKind',
+  'site',
+  'servers',
+  'sshUser',
+  'sshPort',
+  'sshPrivateKeyFile',
+  'tlsCertificateFile',
+  'tlsPrivateKeyFile',
+]);
+
+export type ConfigValueKind = 'string' | 'integer' | 'boolean' | 'array' | 'object';
+
+/** How each key is written, in Pulumi.yaml's words; derived from the schema, so that it cannot disagree with it. */
+export function valueKinds(): Readonly<Record<ConfigKey, ConfigValueKind>> {
+  const json = z.toJSONSchema(ConfigSchema, { io: 'input' });
+  const kinds = CONFIG_KEYS.map((key) => {
+    const property = json.properties?.[key];
+    if (typeof property !== 'object' || typeof property.type !== 'string')
+      throw new TypeError(`configuration key ${key} has no single JSON type`);
+    return [key, property.type];
+  });
+  return Object.fromEntries(kinds) as Record<ConfigKey, ConfigValueKind>;
+}
