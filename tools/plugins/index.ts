@@ -1,0 +1,3 @@
+import type { Engine } from '../engine';
+
+export async function ensurePlugins(_engine: Engine): Promise<void> {}

@@ -1,0 +1,12 @@
+/** Every version that the toolchain pins, in one place. A change here rebuilds what depends on it. */
+export const VERSIONS = {
+  /** Engine and SDK alike; from 3.249 on the SDK asks for Node 22. */
+  pulumi: '3.246.0',
+  /** Last published module that carries the Node language host; runs today's SDK under today's engine. */
+  pulumiLanguageHostModule: '3.66.0',
+  /** Provider plugins, the same versions as their npm packages. */
+  plugins: { command: '1.2.1', random: '4.21.2' },
+  versitygw: '1.8.0',
+} as const;
+
+export type PluginName = keyof typeof VERSIONS.plugins;
