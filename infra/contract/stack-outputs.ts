@@ -6,6 +6,8 @@ import { z } from 'zod';
 
 const Server = z.object({ name: z.string(), address: z.string() });
 
+const Stage = z.object({ stage: z.string(), seconds: z.number() });
+
 /** Predicted seconds of each stage of a failover, worst case, and their sum against the objective. */
 export const BudgetOutput = z.object({
   rto: z.object({
@@ -14,19 +16,19 @@ export const BudgetOutput = z.object({
     objectiveSeconds: z.number(),
     /** Region lost: lease runs out → standby claims → DNS sees it → TTL passes. */
     regionLoss: z.object({
-      stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+      stages: z.array(Stage),
       totalSeconds: z.number(),
     }),
     /** Engine hung: canary fails → last sync → hand-over → DNS sees it → TTL passes. */
     sickHolder: z.object({
-      stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+      stages: z.array(Stage),
       totalSeconds: z.number(),
     }),
   }),
   rpo: z.object({
     predictedSeconds: z.number(),
     objectiveSeconds: z.number(),
-    stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+    stages: z.array(Stage),
   }),
 });
 
@@ -46,6 +48,8 @@ export const SiteOutputs = z.object({
   modelSha256: z.string(),
   qdrantVersion: z.string(),
   budget: BudgetOutput,
+  /** PEM of the authority that the edges' certificates chain to; absent: the system's authorities. */
+  caCertificate: z.string().optional(),
 });
 
 export const WitnessOutputs = z.object({
@@ -58,6 +62,8 @@ export const WitnessOutputs = z.object({
   storeRegion: z.string(),
   leaseBucket: z.string(),
   snapshotBucket: z.string(),
+  /** PEM of the authority that the witness's certificate chains to; absent: the system's authorities. */
+  caCertificate: z.string().optional(),
   // Secret outputs; sites read them through a stack reference.
   clientKey: z.string(),
   operatorKey: z.string(),
@@ -69,6 +75,7 @@ export const WitnessOutputs = z.object({
   storeAccounts: z.record(z.string(), z.object({ accessKey: z.string(), secretKey: z.string() })),
 });
 
+export type Stage = z.output<typeof Stage>;
 export type BudgetOutput = z.output<typeof BudgetOutput>;
 export type SiteOutputs = z.output<typeof SiteOutputs>;
 export type WitnessOutputs = z.output<typeof WitnessOutputs>;

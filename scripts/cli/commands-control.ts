@@ -1,0 +1,148 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { contextPath } from './commands-context';
+import { loadContext, siteOf, type OperatorContext } from './context';
+import { EXIT, RefusedError, UnreachableError } from './errors';
+import { failback } from './failback';
+import { renderHistory } from './history-text';
+import { StoreLeaseReader } from './lease-store';
+import { observe } from './overview';
+import { SiteClient } from './site-client';
+import { renderOverview } from './status-text';
+import { duration } from './table';
+
+export interface Deployment {
+  readonly context: OperatorContext;
+  readonly sites: readonly SiteClient[];
+  readonly leases: StoreLeaseReader;
+}
+
+export async function deployment(command: Command): Promise<Deployment> {
+  const context = await loadContext(contextPath(command));
+  return {
+    context,
+    sites: context.sites.map((site) => new SiteClient(context, site)),
+    leases: new StoreLeaseReader(context),
+  };
+}
+
+interface ByWhom {
+  readonly by: string;
+  readonly reason: string;
+}
+
+export function addControlCommands(root: Command): void {
+  root
+    .command('status')
+    .description('both sites, the lease, DNS, the age of the data, and who would lose what')
+    .option('--json', 'as JSON')
+    .option('--watch [seconds]', 'again and again')
+    .option('--check', `exit ${EXIT.refused} unless this is the steady state`)
+    .action(status);
+  byWhom(root.command('promote'))
+    .description('give the lease to a site although its holder did not hand it over: what it lacks is lost')
+    .requiredOption('--site <name>', 'the site to promote')
+    .option('--accept-data-loss', 'go on although the data is older than the RPO; recorded with your name')
+    .action(promote);
+  byWhom(root.command('switch'))
+    .description('planned: hand the lease to the other site, nothing lost')
+    .action(plannedSwitch);
+  byWhom(root.command('failback'))
+    .description('bring the service home: re-protect, wait, switch; call it again after an interruption')
+    .option('--site <name>', 'where to (default: the primary of the context)')
+    .option('--wait <seconds>', 'how long to wait for the target to be fit', '3600')
+    .action(failBack);
+  root
+    .command('history')
+    .description('every change of holder: when, who, why, and any accepted loss')
+    .option('--json', 'as JSON')
+    .action(history);
+}
+
+function byWhom(command: Command): Command {
+  return command
+    .requiredOption('--by <name>', 'who decides; recorded')
+    .requiredOption('--reason <text>', 'why; recorded');
+}
+
+async function status(
+  options: { json?: boolean; watch?: string | boolean; check?: boolean },
+  command: Command,
+): Promise<void> {
+  const { context, sites, leases } = await deployment(command);
+  const everySeconds = typeof options.watch === 'string' ? Number(options.watch) : 2;
+  for (;;) {
+    const overview = await observe(context, sites, leases);
+    const clear = options.watch !== undefined && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
+    process.stdout.write(
+      `${clear}${options.json === true ? JSON.stringify(overview) : renderOverview(overview)}\n`,
+    );
+    if (options.watch === undefined) {
+      if (options.check === true && overview.findings.length > 0) process.exitCode = EXIT.refused;
+      return;
+    }
+    await delay(everySeconds * 1000);
+  }
+}
+
+async function promote(
+  options: ByWhom & { site: string; acceptDataLoss?: boolean },
+  command: Command,
+): Promise<void> {
+  const { context, sites } = await deployment(command);
+  const target = clientOf(sites, siteOf(context, options.site).site);
+  const answer = await target.promote({
+    by: options.by,
+    reason: options.reason,
+    ...(options.acceptDataLoss === true ? { acceptDataLoss: true } : {}),
+  });
+  process.stdout.write(
+    `${answer.holder} holds the lease, epoch ${answer.epoch}. DNS follows within its check and TTL; ` +
+      'watch `failover status --watch`. The other site stays fenced until `failover failback`.\n',
+  );
+}
+
+async function plannedSwitch(options: ByWhom, command: Command): Promise<void> {
+  const { context, sites, leases } = await deployment(command);
+  const overview = await observe(context, sites, leases);
+  const holder = overview.active;
+  if (holder === null) {
+    throw new RefusedError('a planned switch needs one site that holds the lease', {
+      reasons: overview.findings,
+      next: ['nobody serves? `failover promote --site …` gives the lease to a site'],
+    });
+  }
+  const started = Date.now();
+  const answer = await clientOf(sites, holder).switch({ by: options.by, reason: options.reason });
+  process.stdout.write(
+    `${answer.holder} holds the lease, epoch ${answer.epoch}, after ${duration((Date.now() - started) / 1000)}; nothing was lost.\n`,
+  );
+}
+
+async function failBack(options: ByWhom & { site?: string; wait: string }, command: Command): Promise<void> {
+  const { context, sites } = await deployment(command);
+  const target = siteOf(context, options.site ?? context.primary).site;
+  const result = await failback(target, sites, {
+    by: options.by,
+    reason: options.reason,
+    waitSeconds: Number(options.wait),
+    onStep: (step) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${step}\n`),
+  });
+  process.stdout.write(
+    result.switched
+      ? `${result.holder} holds the lease again, epoch ${result.epoch ?? 'unknown'}; nothing was lost.\n`
+      : `${result.holder} holds the lease already${result.epoch === null ? '' : `, epoch ${result.epoch}`}: nothing to do.\n`,
+  );
+}
+
+async function history(options: { json?: boolean }, command: Command): Promise<void> {
+  const { leases } = await deployment(command);
+  const entries = await leases.history();
+  process.stdout.write(`${options.json === true ? JSON.stringify(entries) : renderHistory(entries)}\n`);
+}
+
+function clientOf(sites: readonly SiteClient[], name: string): SiteClient {
+  const found = sites.find((site) => site.site.site === name);
+  if (found === undefined) throw new UnreachableError(`the context knows no site ${name}`);
+  return found;
+}

@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+import type { Command } from 'commander';
+import { deployment } from './commands-control';
+import { EXIT, InterruptedError, UsageError } from './errors';
+import { systemClock } from '../drill/clock';
+import { FaultCommand } from '../drill/fault';
+import { measure } from '../drill/measure/measures';
+import { TerminalProgress } from '../drill/progress';
+import type { DrillRecord } from '../drill/record';
+import { renderResult } from '../drill/report/text';
+import { writeReport } from '../drill/report/write';
+import { runDrill } from '../drill/run';
+import { SCENARIOS, scenarioNamed } from '../drill/scenarios';
+
+interface DrillFlags {
+  readonly faultCommand?: string;
+  readonly failback: boolean;
+  readonly by?: string;
+  readonly points: string;
+  readonly baseline: string;
+  readonly sustain: string;
+  readonly maxOutage?: string;
+  readonly syncTimeout: string;
+  readonly failbackTimeout: string;
+  readonly rate: string;
+  readonly requestTimeout: string;
+  readonly output: string;
+}
+
+export function addDrillCommands(root: Command): void {
+  root
+    .command('drill <scenario>')
+    .description(
+      'fail over under clients, measure what they saw, fail back; scenarios:\n' +
+        SCENARIOS.map((each) => `${each.name}: ${each.about}`).join('\n'),
+    )
+    .option('--fault-command <command>', 'runs faults, e.g. "lab/lab fault"; without it only planned-switch')
+    .option('--no-failback', 'leave the service at the other site')
+    .option('--by <name>', 'who drills; recorded in the lease history (default: your login)')
+    .option('--points <n>', 'points to seed', '200')
+    .option('--baseline <seconds>', 'quiet time before the fault', '5')
+    .option('--sustain <seconds>', 'how long a client must be well to count as recovered', '5')
+    .option(
+      '--max-outage <seconds>',
+      'abort when a client is without service this long (default: RTO objective + 60)',
+    )
+    .option('--sync-timeout <seconds>', 'for the seeds to reach the standby', '600')
+    .option('--failback-timeout <seconds>', 'for the old site to be fit again', '1800')
+    .option('--rate <n>', 'requests a second of each reading client', '2')
+    .option('--request-timeout <seconds>', 'deadline of each request of a client', '2')
+    .option('--output <folder>', 'where the report goes', 'drills')
+    .action(drill);
+  root
+    .command('report <file>')
+    .description("render a drill's JSON again")
+    .option('--output <folder>', 'where the page goes (default: beside the file)')
+    .action(report);
+}
+
+async function drill(name: string, flags: DrillFlags, command: Command): Promise<void> {
+  const scenario = scenarioNamed(name);
+  const { context, sites, leases } = await deployment(command);
+  const progress = new TerminalProgress(process.stderr);
+  const { signal, release } = onSignals(progress);
+  try {
+    const { record, error } = await runDrill(
+      {
+        context,
+        sites,
+        leases,
+        fault: flags.faultCommand === undefined ? null : new FaultCommand(flags.faultCommand),
+        clock: systemClock(),
+        progress,
+        signal,
+      },
+      {
+        scenario,
+        failback: flags.failback,
+        by: flags.by ?? os.userInfo().username,
+        points: whole('--points', flags.points, 1, 900_000),
+        baselineSeconds: number('--baseline', flags.baseline),
+        sustainSeconds: number('--sustain', flags.sustain),
+        maxOutageSeconds:
+          flags.maxOutage === undefined
+            ? context.budget.rto.objectiveSeconds + 60
+            : number('--max-outage', flags.maxOutage),
+        syncSeconds: number('--sync-timeout', flags.syncTimeout),
+        failbackWaitSeconds: number('--failback-timeout', flags.failbackTimeout),
+        periodMs: 1000 / number('--rate', flags.rate),
+        writePeriodMs: 1000,
+        timeoutMs: number('--request-timeout', flags.requestTimeout) * 1000,
+      },
+    );
+    const measures = measure(record);
+    const files = await writeReport(flags.output, record, measures);
+    process.stdout.write(`${renderResult(record, measures)}\n\n${files.json}\n${files.html}\n`);
+    if (error !== null) throw error instanceof Error ? error : new Error(String(error));
+    if (!measures.passed) process.exitCode = EXIT.objectiveMissed;
+  } finally {
+    release();
+  }
+}
+
+async function report(file: string, flags: { output?: string }): Promise<void> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
+  });
+  const stored = JSON.parse(text) as { record?: DrillRecord };
+  if (stored.record?.version !== 1) {
+    throw new UsageError(`${file} is not a drill's record (expected an object with record.version 1)`);
+  }
+  const measures = measure(stored.record);
+  const folder = flags.output ?? file.replace(/[^/]*$/, '');
+  const files = await writeReport(folder === '' ? '.' : folder, stored.record, measures);
+  process.stdout.write(`${renderResult(stored.record, measures)}\n\n${files.html}\n`);
+}
+
+/** The first signal puts the world back; a second one gives up on that. */
+function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const handle = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) {
+      process.stderr.write('\nfailover: given up; faults may still be in place: look at `failover status`\n');
+      process.exit(EXIT.interrupted);
+    }
+    progress.phase(`${name}: putting the world back; once more to give up`);
+    controller.abort(new InterruptedError(`ended by ${name}`));
+  };
+  process.on('SIGINT', handle);
+  process.on('SIGTERM', handle);
+  return {
+    signal: controller.signal,
+    release: () => {
+      process.off('SIGINT', handle);
+      process.off('SIGTERM', handle);
+    },
+  };
+}
+
+function number(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new UsageError(`${option} wants a number above 0, got ${text}`);
+  return value;
+}
+
+function whole(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new UsageError(`${option} wants a whole number from ${least} to ${most}, got ${text}`);
+  }
+  return value;
+}

@@ -1,0 +1,99 @@
+/** `failover status` as text. */
+import type { Overview, SiteView } from './overview';
+import { isHolding } from './overview';
+import { duration, table } from './table';
+
+export function renderOverview(overview: Overview): string {
+  const lease = overview.lease;
+  return [
+    `${overview.service} at ${overview.at}`,
+    '',
+    table([
+      ['', ...overview.sites.map((view) => view.site)],
+      ...ROWS.map(([label, cell]) => [
+        label,
+        ...overview.sites.map((view) => (view.status === null && label !== 'state' ? '–' : cell(view))),
+      ]),
+    ]),
+    '',
+    `lease    ${lease === null ? 'not known' : `epoch ${lease.epoch}, held by ${lease.holder} (says ${lease.source})`}${
+      overview.leaseError === null ? '' : `; ${overview.leaseError}`
+    }`,
+    ...overview.dns.map(
+      (view) =>
+        `DNS      ${view.nameserver} ${
+          view.error ??
+          `answers ${view.addresses.join(', ')} = ${view.sites.join(', ') || 'no site of ours'}, TTL ${view.ttlSeconds} s`
+        }`,
+    ),
+    ...overview.sites
+      .filter((view) => view.status === null)
+      .map((view) => `silent   ${view.silence ?? view.site}`),
+    ...losses(overview),
+    '',
+    overview.findings.length === 0
+      ? 'Steady: one site is active and the other can take over.'
+      : [
+          'Not steady:',
+          ...overview.findings.map((finding) => `  - ${finding.message} (${finding.code})`),
+        ].join('\n'),
+  ].join('\n');
+}
+
+type Row = readonly [string, (view: SiteView) => string];
+
+const ROWS: readonly Row[] = [
+  ['state', (view) => view.status?.state ?? 'no answer'],
+  ['ready', (view) => yesNo(view.status?.ready)],
+  ['writable', (view) => writable(view)],
+  [
+    'promotable',
+    (view) =>
+      view.status !== null && isHolding(view.status) ? '–' : yesNo(view.status?.promotable.promotable),
+  ],
+  ['inference', (view) => canary(view, 'inference')],
+  ['vectors', (view) => canary(view, 'vectors')],
+  ['witness', (view) => view.status?.witness ?? '–'],
+  ['peer', (view) => `${view.status?.peer.health ?? '–'} (${view.status?.peer.state ?? 'not known'})`],
+  [
+    'published',
+    (view) =>
+      view.status?.published
+        ? `${duration(view.status.published.ageSeconds)} ago, ${view.status.published.points} points`
+        : '–',
+  ],
+  ['data age', (view) => (view.status?.applied ? duration(view.status.applied.dataAgeSeconds) : '–')],
+  ['busy', (view) => view.status?.busy ?? 'no'],
+  ['switching', (view) => view.status?.switching.mode ?? '–'],
+  ['agent', (view) => view.status?.versions.agent ?? '–'],
+];
+
+function yesNo(value: boolean | undefined): string {
+  return value === undefined ? '–' : value ? 'yes' : 'no';
+}
+
+function writable(view: SiteView): string {
+  const seconds = view.status?.writableForSeconds ?? null;
+  return `${yesNo(view.status?.writable)}${seconds === null ? '' : ` (${seconds.toFixed(1)} s left)`}`;
+}
+
+function canary(view: SiteView, which: 'inference' | 'vectors'): string {
+  const probe = view.status?.canary[which];
+  if (probe === undefined) return '–';
+  const detail = probe.health === 'healthy' || probe.detail === '' ? '' : `: ${probe.detail}`;
+  return `${probe.health}${probe.ageSeconds === null ? '' : ` (${probe.ageSeconds.toFixed(1)} s old)`}${detail}`;
+}
+
+/** Who would lose what, were the other site promoted now. */
+function losses(overview: Overview): string[] {
+  return overview.sites
+    .filter((view) => view.status !== null && !isHolding(view.status))
+    .map((view) => {
+      const age = view.status?.applied?.dataAgeSeconds ?? null;
+      const loss =
+        age === null
+          ? 'it has applied no publish: everything would be lost'
+          : `the writes of the last ${duration(age)} would be missing`;
+      return `loss     promoting ${view.site} now: ${loss}; a planned switch loses nothing`;
+    });
+}

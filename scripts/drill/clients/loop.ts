@@ -1,0 +1,65 @@
+/** Sends a request every period, whether or not the last one has been answered, up to a bound; writes each one down. */
+import type { DrillClock } from '../clock';
+import type { Attempt, ClientInfo } from '../record';
+
+/** What one request came to. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly status: number | null;
+  readonly site: string | null;
+  readonly epoch: number | null;
+  readonly address: string | null;
+  readonly error: string | null;
+  readonly pointId?: number;
+}
+
+export interface LoopClient {
+  readonly info: ClientInfo;
+  /** Never throws: whatever happens is an outcome. */
+  request(seq: number): Promise<Outcome>;
+  /** Frees connections. */
+  close(): void;
+}
+
+export class ClientLoop {
+  private seq = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private readonly inFlight = new Set<Promise<void>>();
+  private readonly maxInFlight: number;
+
+  constructor(
+    readonly client: LoopClient,
+    private readonly clock: DrillClock,
+    private readonly record: (attempt: Attempt) => void,
+  ) {
+    // A request that hangs until its deadline must not stop the next from being tried, or the end of an outage
+    // would be seen a whole deadline late.
+    this.maxInFlight = Math.ceil(client.info.timeoutMs / client.info.periodMs) + 1;
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.tick(), this.client.info.periodMs);
+    this.tick();
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+    await Promise.all(this.inFlight);
+    this.client.close();
+  }
+
+  private tick(): void {
+    if (this.inFlight.size >= this.maxInFlight) return;
+    const seq = this.seq;
+    this.seq += 1;
+    const task = this.attempt(seq).finally(() => this.inFlight.delete(task));
+    this.inFlight.add(task);
+  }
+
+  private async attempt(seq: number): Promise<void> {
+    const start = this.clock.now();
+    const outcome = await this.client.request(seq);
+    this.record({ client: this.client.info.name, seq, start, end: this.clock.now(), ...outcome });
+  }
+}

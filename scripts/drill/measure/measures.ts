@@ -1,0 +1,182 @@
+/** Everything that is measured from a drill's record, and whether the objectives held. */
+import type { DrillRecord } from '../record';
+import { recoveryOf, summarise, type ClientSummary } from './outage';
+import { stagesOf, type Stage } from './stages';
+import {
+  doubleWrites,
+  lossAt,
+  missingAfterFailback,
+  withoutEpoch,
+  type DoubleWrite,
+  type Loss,
+} from './writes';
+
+export interface ClientMeasure {
+  readonly client: string;
+  readonly kind: string;
+  readonly what: string;
+  /** Fault → first sustained success; 0 when nothing failed, null when it never was well again. */
+  readonly recoverySeconds: number | null;
+  readonly failover: ClientSummary;
+  readonly failback: ClientSummary | null;
+}
+
+export interface Prediction {
+  readonly stages: readonly { readonly stage: string; readonly seconds: number }[];
+  readonly totalSeconds: number;
+}
+
+export interface Objective {
+  readonly name: string;
+  readonly target: string;
+  readonly measured: string;
+  readonly ok: boolean;
+}
+
+export interface Measures {
+  readonly rto: {
+    /** The slowest of the cold clients. */
+    readonly coldSeconds: number | null;
+    /** The slowest of all clients but the pinned ones. */
+    readonly allSeconds: number | null;
+  };
+  readonly stages: readonly Stage[];
+  readonly prediction: Prediction | null;
+  readonly clients: readonly ClientMeasure[];
+  readonly loss: Loss | null;
+  readonly doubleWrites: readonly DoubleWrite[];
+  readonly acksWithoutEpoch: number;
+  readonly missingAfterFailback: readonly number[] | null;
+  readonly objectives: readonly Objective[];
+  readonly passed: boolean;
+}
+
+export function measure(record: DrillRecord): Measures {
+  const { marks, attempts } = record;
+  const fault = marks.faultStarted;
+  const ended = marks.ended ?? lastTime(record);
+  const failoverEnd = marks.failbackStarted ?? ended;
+  const clients = record.clients.map((client): ClientMeasure => {
+    const own = attempts.filter((attempt) => attempt.client === client.name);
+    return {
+      client: client.name,
+      kind: client.kind,
+      what: client.what,
+      recoverySeconds:
+        fault === null ? null : recoveryOf(own, fault, failoverEnd, record.sustainSeconds * 1000).seconds,
+      failover: summarise(client.name, own, fault ?? ended, failoverEnd),
+      failback:
+        marks.failbackStarted === null ? null : summarise(client.name, own, marks.failbackStarted, ended),
+    };
+  });
+  const following = clients.filter((client) => client.kind !== 'pinned');
+  const coldSeconds = slowest(following.filter((client) => client.kind === 'cold'));
+  const allSeconds = slowest(following);
+  const loss =
+    record.afterFailover === null || fault === null ? null : lossAt(attempts, record.afterFailover, fault);
+  const doubles = doubleWrites(attempts, record.history);
+  const missing =
+    record.afterFailover === null || record.afterFailback === null
+      ? null
+      : missingAfterFailback(attempts, record.afterFailover, record.afterFailback, loss?.lost ?? []);
+  const partial = {
+    rto: { coldSeconds, allSeconds },
+    stages: stagesOf(record, fault === null || allSeconds === null ? null : fault + allSeconds * 1000),
+    prediction: predictionFor(record),
+    clients,
+    loss,
+    doubleWrites: doubles,
+    acksWithoutEpoch: withoutEpoch(attempts),
+    missingAfterFailback: missing,
+  };
+  const objectives = judge(record, partial);
+  return { ...partial, objectives, passed: record.stopped === null && objectives.every((each) => each.ok) };
+}
+
+function slowest(clients: readonly ClientMeasure[]): number | null {
+  let worst = 0;
+  for (const client of clients) {
+    if (client.recoverySeconds === null) return null;
+    worst = Math.max(worst, client.recoverySeconds);
+  }
+  return clients.length === 0 ? null : worst;
+}
+
+function predictionFor(record: DrillRecord): Prediction | null {
+  switch (record.scenario) {
+    case 'region-loss':
+      return record.budget.rto.regionLoss;
+    case 'hung-engine':
+      return record.budget.rto.sickHolder;
+    default:
+      return null;
+  }
+}
+
+function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'passed'>): Objective[] {
+  const { rto, rpo } = record.budget;
+  const all = measures.rto.allSeconds;
+  const loss = measures.loss;
+  const planned = record.scenario === 'planned-switch';
+  const objectives: Objective[] = [
+    {
+      name: 'RTO, every client',
+      target: `≤ ${rto.objectiveSeconds} s`,
+      measured: all === null ? 'not recovered' : `${all.toFixed(1)} s`,
+      ok: all !== null && all <= rto.objectiveSeconds,
+    },
+    {
+      name: planned ? 'nothing lost by a planned switch' : 'RPO',
+      target: planned ? '0 points' : `≤ ${rpo.objectiveSeconds} s`,
+      measured: loss === null ? 'not measured' : `${loss.points} points, ${loss.seconds.toFixed(1)} s`,
+      ok: loss !== null && (planned ? loss.points === 0 : loss.seconds <= rpo.objectiveSeconds),
+    },
+    {
+      name: 'double writes',
+      target: '0',
+      measured: `${measures.doubleWrites.length}`,
+      ok: measures.doubleWrites.length === 0,
+    },
+    {
+      name: 'acknowledgements that name no epoch',
+      target: '0',
+      measured: `${measures.acksWithoutEpoch}`,
+      ok: measures.acksWithoutEpoch === 0,
+    },
+    restored('after the failover', record.afterFailover, record.seedIds),
+  ];
+  if (record.failback) {
+    const missing = measures.missingAfterFailback;
+    objectives.push(
+      {
+        name: 'nothing missing after the failback',
+        target: '0 points',
+        measured: missing === null ? 'not measured' : `${missing.length} points`,
+        ok: missing !== null && missing.length === 0,
+      },
+      restored('after the failback', record.afterFailback, record.seedIds),
+    );
+  }
+  return objectives;
+}
+
+function restored(when: string, check: DrillRecord['afterFailover'], seedIds: readonly number[]): Objective {
+  const name = `collection whole ${when}`;
+  const target = `${seedIds.length} seed points, index, alias`;
+  if (check === null) return { name, target, measured: 'not measured', ok: false };
+  const present = new Set(check.ids);
+  const seeds = seedIds.filter((id) => present.has(id)).length;
+  return {
+    name,
+    target,
+    measured: `${seeds} seed points, ${check.indexPresent ? 'index' : 'no index'}, ${check.aliasPresent ? 'alias' : 'no alias'}`,
+    ok: seeds === seedIds.length && check.indexPresent && check.aliasPresent,
+  };
+}
+
+function lastTime(record: DrillRecord): number {
+  return record.attempts.reduce(
+    (latest, attempt) => Math.max(latest, attempt.end),
+    record.marks.clientsStarted ?? 0,
+  );
+}

@@ -1,0 +1,102 @@
+/** Where the time went: fault → detected → decided → lease → ready → DNS → first success → all well. */
+import type { AgentEvent } from '../../../infra/contract/agent-api';
+import type { DrillRecord } from '../record';
+
+export interface Stage {
+  readonly stage: 'detected' | 'decided' | 'lease' | 'ready' | 'dns' | 'first-success' | 'all-well';
+  readonly label: string;
+  /** Milliseconds of the drill's clock; null when nobody recorded it. */
+  readonly at: number | null;
+  readonly secondsSinceFault: number | null;
+}
+
+/** A site's clock is only corrected when it is further off than its Date header can be read. */
+const BELIEVABLE_SKEW_SECONDS = 2;
+
+/** When an event happened, by the drill's clock. */
+export function eventTime(event: AgentEvent, clockAhead: Readonly<Record<string, number>>): number {
+  const ahead = clockAhead[event.site] ?? 0;
+  return Date.parse(event.at) - (Math.abs(ahead) > BELIEVABLE_SKEW_SECONDS ? ahead * 1000 : 0);
+}
+
+export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[] {
+  const { from, to, marks } = record;
+  const fault = marks.faultStarted;
+  if (fault === null) return [];
+  const until = marks.failbackStarted ?? marks.ended ?? Number.POSITIVE_INFINITY;
+  // Agents stamp whole or broken seconds of their own clock: a moment of slack before the fault.
+  const first = (site: string | null, ...kinds: AgentEvent['kind'][]): number | null =>
+    earliest(
+      record.events
+        .filter((event) => kinds.includes(event.kind) && (site === null || event.site === site))
+        .map((event) => eventTime(event, record.clockAhead))
+        .filter((at) => at >= fault - 50 && at < until),
+    );
+  const labels = WORDS[record.scenario] ?? DEFAULT_WORDS;
+  const lease =
+    first(to, 'claimed') ??
+    first(from, 'handed-over') ??
+    earliest(
+      record.leases
+        .filter((change) => change.holder === to && change.at >= fault && change.at < until)
+        .map((c) => c.at),
+    );
+  const moments: [Stage['stage'], string, number | null][] = [
+    ['detected', labels[0], first(to, 'lease-expired-seen') ?? first(from, 'canary-failing')],
+    ['decided', labels[1], first(to, 'claim-decided') ?? first(from, 'handover-decided', 'switch-step')],
+    ['lease', `${to} holds the lease`, lease],
+    ['ready', `${to} is ready`, first(to, 'ready')],
+    ['dns', `every nameserver answers ${to}`, dnsSettled(record, fault, until)],
+    ['first-success', 'first success of a cold client there', firstColdSuccess(record, fault, until)],
+    ['all-well', 'every client well again', allWellAt],
+  ];
+  return moments.map(([stage, label, at]) => ({
+    stage,
+    label,
+    at,
+    secondsSinceFault: at === null ? null : Math.max(0, at - fault) / 1000,
+  }));
+}
+
+const DEFAULT_WORDS = ['seen', 'decided'] as const;
+const WORDS: Readonly<Record<string, readonly [string, string]>> = {
+  'region-loss': ['the standby sees the lease run out', 'the standby decides to claim'],
+  'hung-engine': ["the holder's canary fails", 'the holder decides to hand over'],
+  'planned-switch': ['(nothing to detect)', 'the holder starts the switch'],
+};
+
+function earliest(times: readonly number[]): number | null {
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** First moment from which every nameserver's latest answer is the new site and nothing else. */
+function dnsSettled(record: DrillRecord, fault: number, until: number): number | null {
+  const latest = new Map<string, boolean>();
+  let settled: number | null = null;
+  for (const change of [...record.dns].sort((a, b) => a.at - b.at)) {
+    if (change.at >= until) break;
+    latest.set(change.nameserver, change.sites.length === 1 && change.sites[0] === record.to);
+    const all = [...latest.values()].every(Boolean);
+    if (!all) settled = null;
+    else if (change.at >= fault) settled ??= change.at;
+  }
+  return settled;
+}
+
+function firstColdSuccess(record: DrillRecord, fault: number, until: number): number | null {
+  const cold = new Set(
+    record.clients.filter((client) => client.kind === 'cold').map((client) => client.name),
+  );
+  return earliest(
+    record.attempts
+      .filter(
+        (attempt) =>
+          attempt.ok &&
+          attempt.site === record.to &&
+          cold.has(attempt.client) &&
+          attempt.end >= fault &&
+          attempt.end < until,
+      )
+      .map((attempt) => attempt.end),
+  );
+}
