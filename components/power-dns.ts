@@ -1,0 +1,26 @@
+import type * as pulumi from '@pulumi/pulumi';
+import type { DnsSpec } from '../infra/contract/site-spec';
+import type { DnsProvider } from './failover-dns';
+import { applySection } from './section';
+import type { AgentHost } from './server';
+
+export interface PowerDnsArgs {
+  /** The witness's server, which answers for the zone. */
+  readonly host: AgentHost;
+  /** What must be in place first, and is taken away later. */
+  readonly after: readonly pulumi.Resource[];
+  readonly spec: DnsSpec;
+}
+
+/** PowerDNS on the witness: a LUA record asks each site whether it is ready. */
+export class PowerDns implements DnsProvider {
+  readonly kind = 'powerdns';
+
+  constructor(private readonly args: PowerDnsArgs) {}
+
+  declare(name: string, parent: pulumi.Resource): { readonly nameservers: readonly string[] } {
+    const { host, after, spec } = this.args;
+    applySection(`${name}-${host.server}`, host, 'dns', spec, { parent, dependsOn: [...after] });
+    return { nameservers: [spec.nameserverAddress] };
+  }
+}

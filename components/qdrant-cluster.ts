@@ -1,0 +1,26 @@
+import * as pulumi from '@pulumi/pulumi';
+import type { VectorsSpec } from '../infra/contract/site-spec';
+import { applySection } from './section';
+import type { AgentHost } from './server';
+
+export interface QdrantClusterArgs {
+  readonly host: AgentHost;
+  /** What must be in place first, and is taken away later. */
+  readonly after: readonly pulumi.Resource[];
+  readonly spec: VectorsSpec;
+  /** Refuse to destroy it: what it holds cannot be had back. */
+  readonly protectData: boolean;
+}
+
+/** Qdrant on loopback: one node for now, a cluster once a site has several servers. */
+export class QdrantCluster extends pulumi.ComponentResource {
+  constructor(name: string, args: QdrantClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super('failover:dedicated:QdrantCluster', name, {}, opts);
+    applySection(`${name}-${args.host.server}`, args.host, 'vectors', args.spec, {
+      parent: this,
+      dependsOn: [...args.after],
+      protect: args.protectData,
+    });
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Shell that a server runs before it has the agent. Plain POSIX sh, no secrets: these texts are visible in previews
+ * and in the state.
+ */
+
+/** Where things are on a server. */
+export interface ServerFolders {
+  readonly install: string;
+  readonly state: string;
+  readonly systemdRuntime: string;
+  readonly node: string;
+}
+export const SERVER_FOLDERS: ServerFolders = {
+  install: '/opt/failover',
+  state: '/var/lib/failover',
+  systemdRuntime: '/run/systemd/system',
+  node: '/usr/bin/node',
+};
+
+/** Quote for sh. */
+export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/**
+ * Run a script as root. It is one argument of sh, so nothing of it depends on the login shell, and it reads nothing
+ * from the session's input.
+ */
+export function asRoot(user: string, script: string): string {
+  const run = `/bin/sh -euc ${quote(script)} </dev/null`;
+  if (user === 'root') return run;
+  const refusal = `refused: ${user} may not run sudo without a password; let it (sudoers: NOPASSWD) or set failover:sshUser to root`;
+  return `sudo -n true 2>/dev/null || { echo ${quote(refusal)} >&2; exit 1; }; sudo -n ${run}`;
+}
+
+const FAIL = 'fail() { echo "refused: $*" >&2; exit 1; }';
+
+export interface PrepareOptions {
+  readonly user: string;
+  readonly architecture: string;
+  readonly minimumFreeMegabytes: number;
+  readonly folders?: ServerFolders;
+}
+
+/** Check that the server can be used, make our folders, and install Debian's Node when there is none. */
+export function prepareScript({
+  user,
+  architecture,
+  minimumFreeMegabytes,
+  folders = SERVER_FOLDERS,
+}: PrepareOptions): string {
+  const { install, state, systemdRuntime, node } = folders;
+  return `${FAIL}
+[ "$(id -u)" = 0 ] || fail "root is needed, and this is $(id -un)"
+machine=$(uname -m)
+[ "$machine" = ${quote(architecture)} ] || fail "this server is $machine, and ${architecture} is needed: the pinned programs are built for it"
+[ -d ${quote(systemdRuntime)} ] || fail "systemd does not run here; every part of a site is a systemd unit"
+command -v apt-get >/dev/null || fail "there is no apt-get; Debian 12 or a newer Debian or Ubuntu is needed"
+mkdir -p ${quote(install)} ${quote(state)}
+for folder in ${quote(install)} ${quote(state)}; do
+  free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge ${minimumFreeMegabytes} ] || fail "$folder has $free MB free, and ${minimumFreeMegabytes} MB are needed"
+done
+if [ ! -x ${quote(node)} ]; then
+  export DEBIAN_FRONTEND=noninteractive
+  packages() { dpkg-query -W -f '\${Package}\\n' | sort; }
+  packages >${quote(`${state}/packages-before`)}
+  apt-get -q -o DPkg::Lock::Timeout=120 update || fail "apt-get update did not work; see above"
+  apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends nodejs || fail "apt-get could not install nodejs; see above"
+  # What came with it is taken away again with it.
+  packages | comm -13 ${quote(`${state}/packages-before`)} - >>${quote(`${state}/packages-for-node`)}
+  rm ${quote(`${state}/packages-before`)}
+fi
+version=$(${quote(node)} -p 'process.versions.node')
+[ "\${version%%.*}" -ge 18 ] || fail "${node} is $version, and 18 or newer is needed"
+mkdir -p ${quote(`${install}/incoming`)} ${quote(`${install}/releases`)}
+chown ${quote(user)} ${quote(`${install}/incoming`)}
+echo "prepared: $machine, node $version"`;
+}
+
+/** Undo {@link prepareScript}. */
+export function unprepareScript(folders: ServerFolders = SERVER_FOLDERS): string {
+  const { install, state } = folders;
+  const installed = quote(`${state}/packages-for-node`);
+  return `rm -rf ${quote(install)}
+if [ -s ${installed} ]; then
+  DEBIAN_FRONTEND=noninteractive xargs -r apt-get -q -y -o DPkg::Lock::Timeout=120 purge <${installed}
+fi
+rm -f ${installed}
+if [ -d ${quote(state)} ]; then rmdir --ignore-fail-on-non-empty ${quote(state)}; fi`;
+}
+
+export interface ReleaseOptions {
+  readonly release: string;
+  readonly sha256: string;
+  readonly folders?: ServerFolders;
+}
+
+export const incomingPath = (release: string, folders = SERVER_FOLDERS): string =>
+  `${folders.install}/incoming/${release}.js`;
+
+/** Put the copied bundle in its place once its bytes are the expected ones; keep the release before it. */
+export function installReleaseScript({ release, sha256, folders = SERVER_FOLDERS }: ReleaseOptions): string {
+  const incoming = quote(incomingPath(release, folders));
+  const releases = quote(`${folders.install}/releases`);
+  const target = quote(`${folders.install}/releases/${release}`);
+  const file = quote(`${folders.install}/releases/${release}/failover-agent.js`);
+  return `${FAIL}
+hash() { sha256sum "$1" | cut -d ' ' -f 1; }
+if [ ! -f ${file} ] || [ "$(hash ${file})" != ${sha256} ]; then
+  [ -f ${incoming} ] || fail "the bundle was not copied to "${incoming}
+  got=$(hash ${incoming})
+  [ "$got" = ${sha256} ] || fail "the copied bundle has SHA-256 $got, and ${sha256} was built"
+  mkdir -p ${target}
+  install -m 0755 -o root -g root ${incoming} ${file}.new
+  mv -f ${file}.new ${file}
+fi
+rm -f ${incoming}
+touch ${target}
+ln -sfn releases/${release} ${quote(`${folders.install}/current.new`)}
+mv -Tf ${quote(`${folders.install}/current.new`)} ${quote(`${folders.install}/current`)}
+ls -1t ${releases} | tail -n +3 | while read -r old; do rm -rf ${releases}/"$old"; done
+echo "installed: release ${release}"`;
+}
+
+/** Check that containers can have the GPUs, and describe them to podman. */
+export function gpuToolkitScript(folders: ServerFolders = SERVER_FOLDERS): string {
+  return `${FAIL}
+command -v nvidia-smi >/dev/null || fail "there is no nvidia-smi; install NVIDIA's driver for this GPU"
+nvidia-smi -L | grep -q '^GPU ' || fail "nvidia-smi sees no GPU; see that the driver is loaded (dmesg, reboot after installing it)"
+command -v nvidia-ctk >/dev/null || fail "there is no nvidia-ctk; install NVIDIA's nvidia-container-toolkit package"
+mkdir -p /etc/cdi
+[ -e /etc/cdi/nvidia.yaml ] || : >${quote(`${folders.state}/made-cdi`)}
+nvidia-ctk --quiet cdi generate --output=/etc/cdi/nvidia.yaml
+nvidia-smi -L`;
+}
+
+/** Undo {@link gpuToolkitScript}: a description that was there before us stays. */
+export function ungpuToolkitScript(folders: ServerFolders = SERVER_FOLDERS): string {
+  const made = quote(`${folders.state}/made-cdi`);
+  return `if [ -e ${made} ]; then rm -f /etc/cdi/nvidia.yaml ${made}; fi`;
+}

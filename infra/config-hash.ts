@@ -1,0 +1,45 @@
+/**
+ * One hash over everything that must be the same on both sites. A site whose hash differs from what its peer
+ * published is not promotable: it would answer differently.
+ */
+import { createHash } from 'node:crypto';
+import type { EdgeSpec, InferenceSpec, SiteAgentSpec, TimersSpec, VectorsSpec } from './contract/site-spec';
+
+export interface HashedSections {
+  readonly vectors: VectorsSpec;
+  readonly inference: InferenceSpec;
+  readonly agent: SiteAgentSpec;
+  readonly edge: EdgeSpec;
+  readonly timers: TimersSpec;
+}
+
+/** JSON with the keys of every object in order, so that equal values have equal text. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections): object {
+  // What is left out is what makes a site this site and not the other; parity holds the hash itself.
+  const {
+    site: _site,
+    siteHost: _host,
+    peer: _peer,
+    initialHolder: _first,
+    parity: _parity,
+    ...sharedAgent
+  } = agent;
+  const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, tls, ...sharedEdge } = edge;
+  const sharedTls = tls.mode === 'acme' ? { ...tls, names: [] } : tls;
+  return { vectors, inference, timers, agent: sharedAgent, edge: { ...sharedEdge, tls: sharedTls } };
+}
+
+/** SHA-256 in lower-case hex. */
+export function configHash(sections: HashedSections): string {
+  return createHash('sha256')
+    .update(canonicalJson(sharedPart(sections)))
+    .digest('hex');
+}

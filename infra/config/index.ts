@@ -1,0 +1,4 @@
+export { loadConfig, type SiteConfig, type StackConfig, type WitnessConfig } from './load';
+export type { ServerConfig, SiteEntry } from './parse';
+export { ConfigurationError } from './problems';
+export type { FlatConfig } from './schema';

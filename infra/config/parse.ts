@@ -1,0 +1,72 @@
+/** From raw configuration to what a stack's program works with, or an error that names everything wrong at once. */
+import { computeBudget } from '../budgets';
+import type { BudgetOutput } from '../contract/stack-outputs';
+import { decodeConfig, type RawConfig } from './decode';
+import type { ReadText } from './files';
+import { initialSiteOf, serviceHostOf, witnessHostOf } from './names';
+import { ConfigurationError } from './problems';
+import { RULES } from './rules';
+import type { FlatConfig } from './schema';
+import { readStackFiles, type StackFiles } from './stack-files';
+
+export type ServerConfig = FlatConfig['servers'][number];
+export type SiteEntry = FlatConfig['sites'][number];
+
+interface ParsedCommon {
+  readonly stack: string;
+  /** Every key as written; names that may be left out are filled in. */
+  readonly settings: FlatConfig;
+  readonly server: ServerConfig;
+  readonly files: StackFiles;
+  readonly budget: BudgetOutput;
+}
+export interface ParsedSite extends ParsedCommon {
+  readonly kind: 'site';
+  readonly own: SiteEntry;
+  readonly peer: SiteEntry;
+}
+export interface ParsedWitness extends ParsedCommon {
+  readonly kind: 'witness';
+}
+export type ParsedConfig = ParsedSite | ParsedWitness;
+
+export interface ParsePorts {
+  readonly read: ReadText;
+  readonly now: Date;
+}
+
+function brokenRule(): never {
+  throw new TypeError('the rules let a configuration pass that lacks its stack kind, server or sites');
+}
+
+/** @throws ConfigurationError naming each problem, with what is allowed and what to do. */
+export function parseConfig(stack: string, raw: RawConfig, ports: ParsePorts): ParsedConfig {
+  const { config, badKeys, problems: shapeProblems } = decodeConfig(raw);
+  const applicable = RULES.filter(
+    ({ kind, reads }) =>
+      (kind === undefined || kind === config.stackKind) && !reads.some((key) => badKeys.has(key)),
+  );
+  const problems = [...shapeProblems, ...applicable.flatMap(({ check }) => check(config))];
+  // Files are looked at even so, as far as they can be: a missing key file should not wait for the next attempt.
+  const { files, problems: fileProblems } =
+    config.stackKind === ''
+      ? { files: undefined, problems: [] }
+      : readStackFiles(config, ports.read, ports.now, badKeys);
+  problems.push(...fileProblems);
+  if (problems.length > 0) throw new ConfigurationError(stack, problems);
+
+  const server = config.servers[0];
+  if (server === undefined || files === undefined) brokenRule();
+  const settings = {
+    ...config,
+    serviceHost: serviceHostOf(config),
+    witnessHost: witnessHostOf(config),
+    initialSite: initialSiteOf(config),
+  };
+  const common = { stack, settings, server, files, budget: computeBudget(config) };
+  if (config.stackKind === 'witness') return { kind: 'witness', ...common };
+  const own = config.sites.find(({ site }) => site === config.site);
+  const peer = config.sites.find(({ site }) => site !== config.site);
+  if (own === undefined || peer === undefined) brokenRule();
+  return { kind: 'site', ...common, own, peer };
+}

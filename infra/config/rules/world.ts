@@ -1,0 +1,84 @@
+import { serviceHostOf, witnessHostOf } from '../names';
+import { duplicates, none, required, type Rule, when } from './rule';
+
+/** Rules on where everything is and who may reach it. */
+export const worldRules: readonly Rule[] = [
+  required('stackKind', 'site or witness'),
+  {
+    reads: ['platform'],
+    check: ({ platform }) =>
+      when(platform !== 'dedicated', {
+        key: 'platform',
+        got: platform,
+        allowed:
+          'dedicated; aws (EC2 instances, no SSH) is planned behind the same components and not built yet',
+      }),
+  },
+  {
+    reads: ['dnsProvider'],
+    check: ({ dnsProvider }) =>
+      when(dnsProvider !== 'powerdns', {
+        key: 'dnsProvider',
+        got: dnsProvider,
+        allowed: 'powerdns; route53 and cloudflare are planned behind the same component and not built yet',
+      }),
+  },
+  required('zone', 'the DNS zone that the witness serves, such as ai.example.com'),
+  {
+    reads: ['zone', 'serviceHost', 'witnessHost', 'sites'],
+    check: (config) => {
+      if (config.zone === '') return none;
+      const names = [
+        { key: 'serviceHost', name: serviceHostOf(config) },
+        { key: 'witnessHost', name: witnessHostOf(config) },
+        ...config.sites.map(({ host }, index) => ({ key: `sites[${index}].host`, name: host })),
+      ];
+      const outside = names.filter(({ name }) => !name.endsWith(`.${config.zone}`));
+      const twice = new Set(duplicates(names.map(({ name }) => name)));
+      return [
+        ...outside.map(({ key, name }) => ({
+          key,
+          got: name,
+          allowed: `a name inside the zone ${config.zone}`,
+        })),
+        ...names
+          .filter(({ name }) => twice.has(name))
+          .map(({ key, name }) => ({ key, got: name, allowed: 'a name that nothing else has' })),
+      ];
+    },
+  },
+  required('witnessAddresses', 'the public addresses of the witness'),
+  required('managementCidrs', 'the networks from which operators work, such as 198.51.100.0/24'),
+  {
+    reads: ['managementCidrs'],
+    check: ({ managementCidrs }) =>
+      when(
+        managementCidrs.some((cidr) => cidr.endsWith('/0')),
+        {
+          key: 'managementCidrs',
+          got: managementCidrs,
+          allowed: 'named networks; SSH is never open to the whole internet',
+        },
+      ),
+  },
+  required('clientCidrs', 'the networks of clients; 0.0.0.0/0 and ::/0 for anyone'),
+  required('resolverCidrs', 'the networks of resolvers; 0.0.0.0/0 and ::/0 for anyone'),
+  {
+    reads: ['servers'],
+    check: ({ servers }) =>
+      when(servers.length === 0, {
+        key: 'servers',
+        got: servers,
+        allowed: 'one server as {name, address, hostKey}',
+      }),
+  },
+  {
+    reads: ['servers'],
+    check: ({ servers }) =>
+      when(servers.length > 1, {
+        key: 'servers',
+        got: servers.map(({ name }) => name),
+        allowed: 'one server; several in one stack are planned and not built yet',
+      }),
+  },
+];

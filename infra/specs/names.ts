@@ -1,0 +1,12 @@
+/** Fixed names that stacks, sites and the witness share; nothing is gained by making them configurable. */
+export const STORE_PORT = 7070;
+export const STORE_REGION = 'us-east-1';
+export const LEASE_BUCKET = 'failover-lease';
+export const SNAPSHOT_BUCKET = 'failover-snapshots';
+export const STORE_ROOT_ACCESS_KEY = 'failover-root';
+export const TSIG_NAME = 'failover-acme';
+export const HTTPS_PORT = 443;
+export const DNS_PORT = 53;
+
+export const storeEndpoint = (witnessHost: string): string => `https://${witnessHost}:${STORE_PORT}`;
+export const storeAccessKey = (site: string): string => `site-${site}`;

@@ -1,0 +1,164 @@
+/** What a site's server must look like, section by section, from the configuration and the witness's outputs. */
+import { leaseRequestTimeoutSeconds } from '../budgets';
+import type { FlatConfig } from '../config/schema';
+import type { SiteEntry } from '../config/parse';
+import { configHash } from '../config-hash';
+import {
+  EdgeSpec,
+  FirewallSpec,
+  InferenceSpec,
+  SiteAgentSpec,
+  TimersSpec,
+  VectorsSpec,
+} from '../contract/site-spec';
+import { artifactSpec } from './artifact';
+import { siteFirewall } from './firewall';
+import { TSIG_NAME } from './names';
+
+/** What a site learns from the witness's stack. */
+export interface WitnessFacts {
+  readonly storeEndpoint: string;
+  readonly storeRegion: string;
+  readonly leaseBucket: string;
+  readonly snapshotBucket: string;
+}
+
+export interface SiteInput {
+  readonly settings: FlatConfig;
+  readonly own: SiteEntry;
+  readonly peer: SiteEntry;
+  readonly caCertificate: string | undefined;
+  readonly witness: WitnessFacts;
+}
+
+export interface SiteSections {
+  readonly firewall: FirewallSpec;
+  readonly vectors: VectorsSpec;
+  readonly inference: InferenceSpec;
+  readonly agent: SiteAgentSpec;
+  readonly edge: EdgeSpec;
+  readonly timers: TimersSpec;
+}
+
+const memory = (value: string) => (value === '' ? {} : { memoryMax: value });
+const authority = (caCertificate: string | undefined) =>
+  caCertificate === undefined ? {} : { caCertificate };
+
+function inferenceSpec(settings: FlatConfig): InferenceSpec {
+  return InferenceSpec.parse({
+    runtime:
+      settings.inferenceRuntime === 'container'
+        ? { kind: 'container', image: settings.inferenceImage, gpus: settings.inferenceGpus || 'all' }
+        : { kind: 'venv', path: settings.inferenceVenvPath },
+    model: { name: settings.modelName, path: settings.modelPath, sha256: settings.modelSha256 },
+    extraArgs: settings.inferenceExtraArgs,
+    environment: settings.inferenceEnvironment,
+    startTimeoutSeconds: settings.inferenceStartTimeoutSeconds,
+    drainSeconds: settings.inferenceDrainSeconds,
+    ...memory(settings.inferenceMemoryMax),
+  });
+}
+
+function vectorsSpec(settings: FlatConfig): VectorsSpec {
+  return VectorsSpec.parse({
+    runtime: artifactSpec({
+      artifact: settings.qdrantArtifact,
+      sha256: settings.qdrantArtifactSha256,
+      member: settings.qdrantArtifactMember,
+    }),
+    version: settings.qdrantVersion,
+    ...memory(settings.qdrantMemoryMax),
+  });
+}
+
+function edgeSpec({ settings, own, peer, caCertificate }: SiteInput): EdgeSpec {
+  return EdgeSpec.parse({
+    serviceHost: settings.serviceHost,
+    siteHost: own.host,
+    site: own.site,
+    tls:
+      settings.tlsMode === 'files'
+        ? { mode: 'files' }
+        : {
+            mode: 'acme',
+            directoryUrl: settings.acmeDirectoryUrl,
+            email: settings.acmeEmail,
+            names: [settings.serviceHost, own.host],
+            dnsServer: settings.witnessAddresses[0],
+            tsigName: TSIG_NAME,
+          },
+    ...authority(caCertificate),
+    peer: { host: peer.host, addresses: peer.addresses },
+    generationTimeoutSeconds: settings.generationTimeoutSeconds,
+    maxConnections: settings.edgeMaxConnections,
+  });
+}
+
+function agentSpec(
+  input: SiteInput,
+  inference: InferenceSpec,
+  vectors: VectorsSpec,
+  hash: string,
+): SiteAgentSpec {
+  const { settings, own, peer, caCertificate, witness } = input;
+  return SiteAgentSpec.parse({
+    site: own.site,
+    siteHost: own.host,
+    peer: { site: peer.site, host: peer.host, addresses: peer.addresses },
+    ...authority(caCertificate),
+    initialHolder: settings.initialSite === own.site,
+    lease: {
+      ttlSeconds: settings.leaseTtlSeconds,
+      safetyMarginSeconds: settings.leaseSafetyMarginSeconds,
+      maxClockDriftPpm: settings.leaseMaxClockDriftPpm,
+      requestTimeoutSeconds: leaseRequestTimeoutSeconds(settings.leaseTtlSeconds),
+    },
+    switching: {
+      mode: settings.switchingMode,
+      cooldownSeconds: settings.cooldownSeconds,
+      maxSwitchesPerHour: settings.maxSwitchesPerHour,
+      handoverSyncSeconds: settings.handoverSyncSeconds,
+    },
+    canary: {
+      intervalSeconds: settings.probeIntervalSeconds,
+      timeoutSeconds: settings.probeTimeoutSeconds,
+      failureThreshold: settings.probeFailureThreshold,
+      recoveryThreshold: settings.probeRecoveryThreshold,
+    },
+    store: {
+      endpoint: witness.storeEndpoint,
+      region: witness.storeRegion,
+      leaseBucket: witness.leaseBucket,
+      snapshotBucket: witness.snapshotBucket,
+    },
+    snapshots: {
+      rpoSeconds: settings.rpoSeconds,
+      retain: settings.publishesRetained,
+      holdWritesSeconds: settings.holdWritesSeconds,
+    },
+    parity: { configHash: hash, modelSha256: settings.modelSha256, qdrantVersion: settings.qdrantVersion },
+    inference: { port: inference.port, modelName: settings.modelName },
+    vectors: { port: vectors.port },
+  });
+}
+
+export function siteSections(input: SiteInput): SiteSections {
+  const { settings, peer } = input;
+  const vectors = vectorsSpec(settings);
+  const inference = inferenceSpec(settings);
+  const edge = edgeSpec(input);
+  const timers = TimersSpec.parse({
+    publishIntervalSeconds: settings.publishIntervalSeconds,
+    applyIntervalSeconds: settings.applyIntervalSeconds,
+  });
+  const draft = agentSpec(input, inference, vectors, '');
+  const hash = configHash({ vectors, inference, edge, timers, agent: draft });
+  return {
+    firewall: FirewallSpec.parse(siteFirewall(settings, peer.addresses)),
+    vectors,
+    inference,
+    agent: { ...draft, parity: { ...draft.parity, configHash: hash } },
+    edge,
+    timers,
+  };
+}

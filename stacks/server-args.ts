@@ -1,0 +1,22 @@
+import type { ServerArgs } from '../components/server';
+import type { AgentBundle } from '../infra/bundle';
+import type { StackConfig } from '../infra/config';
+
+/** How the stack's server is reached and what is installed on it. */
+export function serverArgs(config: StackConfig, site: string, bundle: AgentBundle): ServerArgs {
+  const { server, settings, secrets } = config;
+  return {
+    site,
+    server: server.name,
+    address: server.address,
+    hostKey: server.hostKey,
+    ssh: {
+      user: settings.sshUser,
+      port: settings.sshPort,
+      privateKey: secrets.sshPrivateKey,
+      dialErrorLimit: settings.sshDialErrorLimit,
+      perDialTimeoutSeconds: settings.sshPerDialTimeoutSeconds,
+    },
+    bundle,
+  };
+}

@@ -1,0 +1,75 @@
+import { Edge } from '../components/edge';
+import { GpuServer } from '../components/gpu-server';
+import { HostFirewall } from '../components/host-firewall';
+import { InferenceServer } from '../components/inference-server';
+import { QdrantCluster } from '../components/qdrant-cluster';
+import { ServerCredentials } from '../components/server-credentials';
+import { SiteAgent } from '../components/site-agent';
+import { SnapshotSync } from '../components/snapshot-sync';
+import type { AgentBundle } from '../infra/bundle';
+import type { SiteConfig } from '../infra/config';
+import type { SiteOutputs } from '../infra/contract/stack-outputs';
+import { siteSections } from '../infra/specs/site';
+import type { AsInputs } from './outputs';
+import { serverArgs } from './server-args';
+import { readWitness } from './witness-reference';
+
+/** A site: the whole service on one server, active or warm; which of the two is the lease's business. */
+export async function declareSite(config: SiteConfig, bundle: AgentBundle): Promise<AsInputs<SiteOutputs>> {
+  const { settings, own, peer, server, caCertificate } = config;
+  const witness = await readWitness(settings.witnessStack, {
+    site: own.site,
+    zone: settings.zone,
+    serviceHost: settings.serviceHost,
+  });
+  const spec = siteSections({ settings, own, peer, caCertificate, witness: witness.facts });
+
+  const host = new GpuServer(server.name, {
+    ...serverArgs(config, own.site, bundle),
+    containers: settings.inferenceRuntime === 'container',
+  });
+  const credentials = new ServerCredentials('credentials', {
+    host,
+    after: [],
+    credentials: {
+      'client-key': witness.secret('clientKey'),
+      'operator-key': witness.secret('operatorKey'),
+      'peer-key': witness.secret('peerKey'),
+      'qdrant-key': witness.secret('qdrantKey'),
+      'vllm-key': witness.secret('vllmKey'),
+      'store-access-key': witness.storeAccount.apply(({ accessKey }) => accessKey),
+      'store-secret-key': witness.storeAccount.apply(({ secretKey }) => secretKey),
+      ...(settings.tlsMode === 'acme' ? { 'tsig-key': witness.secret('tsigKey') } : config.secrets.tls),
+    },
+  });
+  const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall });
+  const vectors = new QdrantCluster('vectors', {
+    host,
+    after: [firewall],
+    spec: spec.vectors,
+    protectData: settings.protectData,
+  });
+  // One after the other: both may install packages.
+  const inference = new InferenceServer('inference', { host, after: [vectors], spec: spec.inference });
+  const agent = new SiteAgent('agent', { host, after: [vectors, inference], spec: spec.agent });
+  const edge = new Edge('edge', { host, after: [agent], spec: spec.edge });
+  new SnapshotSync('snapshots', { host, after: [edge], spec: spec.timers });
+
+  return {
+    kind: 'site',
+    site: own.site,
+    platform: 'dedicated',
+    peerSite: peer.site,
+    servers: [{ name: server.name, address: server.address }],
+    serviceUrl: `https://${settings.serviceHost}`,
+    siteUrl: `https://${own.host}`,
+    peerUrl: `https://${peer.host}`,
+    dnsTtlSeconds: settings.dnsTtlSeconds,
+    switchingMode: settings.switchingMode,
+    configHash: spec.agent.parity.configHash,
+    modelName: settings.modelName,
+    modelSha256: settings.modelSha256,
+    qdrantVersion: settings.qdrantVersion,
+    budget: config.budget,
+  };
+}

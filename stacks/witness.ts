@@ -1,0 +1,57 @@
+import { FailoverDns } from '../components/failover-dns';
+import { HostFirewall } from '../components/host-firewall';
+import { PowerDns } from '../components/power-dns';
+import { Server } from '../components/server';
+import { ServerCredentials } from '../components/server-credentials';
+import { SharedSecrets } from '../components/shared-secrets';
+import { Witness } from '../components/witness';
+import type { AgentBundle } from '../infra/bundle';
+import type { WitnessConfig } from '../infra/config';
+import type { WitnessOutputs } from '../infra/contract/stack-outputs';
+import { storeEndpoint } from '../infra/specs/names';
+import { storeAccountsFile, witnessSections } from '../infra/specs/witness';
+import type { AsInputs } from './outputs';
+import { serverArgs } from './server-args';
+
+/** The witness: the shared secrets, the object store that holds the lease, and the nameserver. */
+export function declareWitness(config: WitnessConfig, bundle: AgentBundle): AsInputs<WitnessOutputs> {
+  const { settings, server } = config;
+  const { protectData } = settings;
+  const spec = witnessSections(settings);
+
+  const secrets = new SharedSecrets('secrets', { sites: spec.objectStore.sites, protectData });
+  const host = new Server(server.name, serverArgs(config, 'witness', bundle));
+  const credentials = new ServerCredentials('credentials', {
+    host,
+    after: [],
+    credentials: {
+      'store-root-secret': secrets.storeRootSecret,
+      'store-accounts': secrets.storeAccounts.apply(storeAccountsFile),
+      'tsig-key': secrets.tsigKey,
+      ...config.secrets.tls,
+    },
+  });
+  const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall });
+  const store = new Witness('object-store', { host, after: [firewall], spec: spec.objectStore, protectData });
+  const provider = new PowerDns({ host, after: [store], spec: spec.dns });
+  const dns = new FailoverDns('dns', { provider });
+
+  return {
+    kind: 'witness',
+    zone: settings.zone,
+    serviceHost: settings.serviceHost,
+    servers: [{ name: server.name, address: server.address }],
+    nameservers: [...dns.nameservers],
+    storeEndpoint: storeEndpoint(settings.witnessHost),
+    storeRegion: spec.objectStore.region,
+    leaseBucket: spec.objectStore.leaseBucket,
+    snapshotBucket: spec.objectStore.snapshotBucket,
+    clientKey: secrets.clientKey,
+    operatorKey: secrets.operatorKey,
+    peerKey: secrets.peerKey,
+    qdrantKey: secrets.qdrantKey,
+    vllmKey: secrets.vllmKey,
+    tsigKey: secrets.tsigKey,
+    storeAccounts: secrets.storeAccounts,
+  };
+}
