@@ -4,7 +4,7 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['infra', 'components', 'stacks', 'agent', 'scripts', 'lab', 'tools'].map((dir) => `<rootDir>/${dir}`),
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.lab\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(lab|engine)\\.test\\.ts$'],
   transform: { '^.+\\.ts$': ['ts-jest', { isolatedModules: true, diagnostics: false }] },
   maxWorkers: 2,
 };

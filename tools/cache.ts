@@ -3,7 +3,7 @@
  * temporary folder beside it and renamed when whole, so an interruption leaves nothing half done. A lock per
  * artefact lets two commands (or two checkouts with the same FAILOVER_CACHE) wait for each other.
  */
-import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -44,6 +44,7 @@ export async function ensureArtifact(
     const temporary = await mkdtemp(path.join(root, `.${name}-`));
     try {
       await build(temporary);
+      await chmod(temporary, 0o755); // servers' own users read parts of the cache; mkdtemp makes it private
       await rename(temporary, folder);
     } catch (error) {
       await rm(temporary, { recursive: true, force: true });
@@ -61,6 +62,18 @@ export async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Does something that must not run twice at a time on one cache, e.g. changing a shared folder in place. */
+export async function withLock<T>(name: string, purpose: string, work: () => Promise<T>): Promise<T> {
+  const root = path.join(cacheRoot(), 'toolchain');
+  await mkdir(root, { recursive: true });
+  const release = await lock(path.join(root, `${name}.lock`), purpose);
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
 }
 
 /** An exclusive lock file that holds its owner's pid; one whose owner is gone is taken over. */

@@ -1,0 +1,42 @@
+/** Makes a plugin of our own: one file with everything in it, which the engine starts like any executable. */
+import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { chmod, readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { REPOSITORY } from '../cache';
+import type { PluginName } from '../versions';
+
+/** Changes whenever the plugin's sources, or any package that it could contain, do. */
+export async function sourceHash(name: PluginName): Promise<string> {
+  const digest = createHash('sha256');
+  const files = [path.join(REPOSITORY, 'package-lock.json'), path.join(REPOSITORY, 'tools', 'versions.ts')];
+  for (const folder of ['protocol', name]) {
+    const names = await readdir(path.join(__dirname, folder));
+    for (const file of names.sort()) if (isSource(file)) files.push(path.join(__dirname, folder, file));
+  }
+  for (const file of [...files, __filename]) digest.update(await readFile(file)).update('\0');
+  return digest.digest('hex').slice(0, 12);
+}
+
+function isSource(file: string): boolean {
+  return file.endsWith('.ts') && !file.endsWith('.test.ts');
+}
+
+/** Writes `pulumi-resource-<name>` into a folder. */
+export async function buildPlugin(name: PluginName, folder: string): Promise<void> {
+  const executable = path.join(folder, `pulumi-resource-${name}`);
+  await build({
+    entryPoints: [path.join(__dirname, name, 'main.ts')],
+    outfile: executable,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    banner: { js: '#!/usr/bin/env node' },
+    // Both are optional accelerators that their users do without.
+    external: ['cpu-features', '*.node'],
+    logLevel: 'silent',
+  });
+  await chmod(executable, 0o755);
+}
+

@@ -1,0 +1,268 @@
+/**
+ * Serves a provider to the engine: its protocol over gRPC, on a loopback port that is told on stdout.
+ *
+ * The SDK's own provider server is not used: it hides the inputs that are deployed, cancellation and the log, all of
+ * which the vendor's plugins have.
+ */
+import * as grpc from '@grpc/grpc-js';
+import * as emptyMessages from 'google-protobuf/google/protobuf/empty_pb';
+import { Struct, type JavaScriptValue } from 'google-protobuf/google/protobuf/struct_pb';
+import * as pluginMessages from '@pulumi/pulumi/proto/plugin_pb';
+import { ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb';
+import * as messages from '@pulumi/pulumi/proto/provider_pb';
+import { EngineLog } from './engine-log';
+import type { Operation, PropertyChange, Provider, ResourceType } from './provider';
+import type { WireMap } from './values';
+
+const MAX_MESSAGE = 400 * 1024 * 1024;
+const MESSAGE_LIMITS = {
+  'grpc.max_receive_message_length': MAX_MESSAGE,
+  'grpc.max_send_message_length': MAX_MESSAGE,
+};
+
+/** The engine asked for a resource type that this plugin does not have. */
+export class UnknownResourceTypeError extends Error {
+  readonly code = 'UNKNOWN_RESOURCE_TYPE';
+  constructor(provider: Provider, type: string) {
+    super(
+      `the ${provider.name} plugin has no resource type ${type}, only ${Object.keys(provider.resources).join(', ')}; ` +
+        "use one of those, or the vendor's plugin",
+    );
+    this.name = 'UnknownResourceTypeError';
+  }
+}
+
+export async function serve(provider: Provider, argv: readonly string[]): Promise<void> {
+  const server = new grpc.Server(MESSAGE_LIMITS);
+  const running = new RunningOperations(new EngineLog(engineAddress(argv), MESSAGE_LIMITS));
+  server.addService(ResourceProviderService, handlers(provider, running));
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    ),
+  );
+  process.stdout.write(`${port}\n`);
+  endWithEngine(process.ppid);
+}
+
+/** An engine that was killed cannot end its plugins, so they notice by themselves. */
+function endWithEngine(engine: number): void {
+  setInterval(() => {
+    if (process.ppid !== engine) process.exit(1);
+  }, 2_000).unref();
+}
+
+function engineAddress(argv: readonly string[]): string | undefined {
+  return argv.find((argument) => !argument.startsWith('-'));
+}
+
+/** Operations under way, so that a cancelled deployment can stop them. */
+class RunningOperations {
+  private readonly cancelled = new AbortController();
+  constructor(readonly log: EngineLog) {}
+
+  private start(urn: string, timeoutSeconds: number): Operation {
+    const signals = [this.cancelled.signal];
+    if (timeoutSeconds > 0) signals.push(AbortSignal.timeout(timeoutSeconds * 1000));
+    return {
+      urn,
+      name: urn.split('::').slice(3).join('::'),
+      signal: AbortSignal.any(signals),
+      log: this.log.of(urn),
+    };
+  }
+
+  /** Runs an operation and answers it only when its words have been told. */
+  async run<T>(urn: string, timeoutSeconds: number, work: (operation: Operation) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.start(urn, timeoutSeconds));
+    } finally {
+      await this.log.drained();
+    }
+  }
+
+  cancel(): void {
+    this.cancelled.abort(new Error('the deployment was cancelled'));
+  }
+}
+
+type Unary<Request, Response> = grpc.handleUnaryCall<Request, Response>;
+
+function unary<Request, Response>(
+  answer: (request: Request) => Response | Promise<Response>,
+): Unary<Request, Response> {
+  return (call, callback) => {
+    Promise.resolve()
+      .then(() => answer(call.request))
+      .then(
+        (response) => callback(null, response),
+        (error: unknown) =>
+          callback({
+            code: grpc.status.UNKNOWN,
+            details: error instanceof Error ? error.message : String(error),
+          }),
+      );
+  };
+}
+
+function handlers(provider: Provider, running: RunningOperations): grpc.UntypedServiceImplementation {
+  const typeOf = (urn: string): ResourceType => {
+    const token = (urn.split('::')[2] ?? '').split('$').pop() ?? '';
+    const type = provider.resources[token];
+    if (type === undefined) throw new UnknownResourceTypeError(provider, token);
+    return type;
+  };
+  return {
+    getPluginInfo: unary(() => {
+      const info = new pluginMessages.PluginInfo();
+      info.setVersion(provider.version);
+      return info;
+    }),
+    getSchema: unary(() => {
+      const response = new messages.GetSchemaResponse();
+      response.setSchema(JSON.stringify({ name: provider.name, version: provider.version }));
+      return response;
+    }),
+    checkConfig: unary((request: messages.CheckRequest) => {
+      const response = new messages.CheckResponse();
+      response.setInputs(request.getNews());
+      return response;
+    }),
+    diffConfig: unary(() => new messages.DiffResponse()),
+    configure: unary(() => {
+      const response = new messages.ConfigureResponse();
+      response.setAcceptsecrets(provider.acceptSecrets);
+      response.setAcceptresources(true);
+      response.setSupportspreview(true);
+      return response;
+    }),
+    attach: unary((request: pluginMessages.PluginAttach) => {
+      running.log.connect(request.getAddress());
+      return new emptyMessages.Empty();
+    }),
+    cancel: unary(() => {
+      running.cancel();
+      return new emptyMessages.Empty();
+    }),
+    check: unary((request: messages.CheckRequest) => {
+      const { inputs, failures } = typeOf(request.getUrn()).check(fromStruct(request.getNews()));
+      const response = new messages.CheckResponse();
+      response.setInputs(toStruct(inputs));
+      response.setFailuresList(
+        failures.map(({ property, reason }) => {
+          const failure = new messages.CheckFailure();
+          failure.setProperty(property);
+          failure.setReason(reason);
+          return failure;
+        }),
+      );
+      return response;
+    }),
+    diff: unary((request: messages.DiffRequest) =>
+      diffResponse(
+        typeOf(request.getUrn()).diff({
+          state: fromStruct(request.getOlds()),
+          oldInputs: fromStruct(request.getOldInputs()),
+          inputs: withIgnored(request.getNews(), request.getOlds(), request.getIgnorechangesList()),
+        }),
+      ),
+    ),
+    create: unary(async (request: messages.CreateRequest) => {
+      const type = typeOf(request.getUrn());
+      const inputs = fromStruct(request.getProperties());
+      const response = new messages.CreateResponse();
+      if (request.getPreview()) {
+        response.setProperties(toStruct(type.previewCreate(inputs)));
+        return response;
+      }
+      const created = await running.run(request.getUrn(), request.getTimeout(), (operation) =>
+        type.create(inputs, operation),
+      );
+      response.setId(created.id);
+      response.setProperties(toStruct(created.outputs));
+      return response;
+    }),
+    update: unary(async (request: messages.UpdateRequest) => {
+      const type = typeOf(request.getUrn());
+      const change = {
+        state: fromStruct(request.getOlds()),
+        inputs: withIgnored(request.getNews(), request.getOlds(), request.getIgnorechangesList()),
+      };
+      const response = new messages.UpdateResponse();
+      response.setProperties(
+        toStruct(
+          request.getPreview()
+            ? type.previewUpdate(change)
+            : await running.run(request.getUrn(), request.getTimeout(), (operation) =>
+                type.update(change, operation),
+              ),
+        ),
+      );
+      return response;
+    }),
+    // What was deployed is all that is known of it: a refresh answers the state that it was given.
+    read: unary((request: messages.ReadRequest) => {
+      const response = new messages.ReadResponse();
+      response.setId(request.getId());
+      response.setProperties(request.getProperties());
+      response.setInputs(request.getInputs());
+      return response;
+    }),
+    delete: unary(async (request: messages.DeleteRequest) => {
+      await running.run(request.getUrn(), request.getTimeout(), (operation) =>
+        typeOf(request.getUrn()).delete(fromStruct(request.getProperties()), operation),
+      );
+      return new emptyMessages.Empty();
+    }),
+  };
+}
+
+function diffResponse(changes: readonly PropertyChange[]): messages.DiffResponse {
+  const response = new messages.DiffResponse();
+  const { DiffChanges } = messages.DiffResponse;
+  response.setChanges(changes.length > 0 ? DiffChanges.DIFF_SOME : DiffChanges.DIFF_NONE);
+  response.setHasdetaileddiff(true);
+  const names = (wanted: readonly PropertyChange[]): string[] => [
+    ...new Set(wanted.map(({ path }) => path.split(/[.[]/)[0] ?? path)),
+  ];
+  response.setDiffsList(names(changes));
+  response.setReplacesList(names(changes.filter(({ replace }) => replace)));
+  const { Kind } = messages.PropertyDiff;
+  const kinds = {
+    add: [Kind.ADD, Kind.ADD_REPLACE],
+    delete: [Kind.DELETE, Kind.DELETE_REPLACE],
+    update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
+  } as const;
+  for (const { path, kind, replace } of changes) {
+    const detail = new messages.PropertyDiff();
+    detail.setKind(kinds[kind][replace ? 1 : 0]);
+    response.getDetaileddiffMap().set(path, detail);
+  }
+  return response;
+}
+
+/** New inputs, in which those that the program said to ignore keep their deployed value. */
+function withIgnored(
+  news: Struct | undefined,
+  olds: Struct | undefined,
+  ignored: readonly string[],
+): WireMap {
+  const inputs: Record<string, WireMap[string]> = { ...fromStruct(news) };
+  const state = fromStruct(olds);
+  for (const name of ignored) {
+    const deployed = state[name];
+    if (deployed !== undefined) inputs[name] = deployed;
+  }
+  delete inputs['version'];
+  for (const name of Object.keys(inputs)) if (name.startsWith('__')) delete inputs[name];
+  return inputs;
+}
+
+function fromStruct(struct: Struct | undefined): WireMap {
+  return (struct?.toJavaScript() ?? {}) as WireMap;
+}
+
+function toStruct(map: WireMap): Struct {
+  const defined = Object.fromEntries(Object.entries(map).filter(([, value]) => value !== undefined));
+  return Struct.fromJavaScript(defined as Record<string, JavaScriptValue>);
+}
