@@ -1,0 +1,13 @@
+/** The lease: who may write, and how that changes. */
+export {
+  LeaseCorruptError,
+  PersistedStateCorruptError,
+  StoreUnreachableError,
+  SwitchRefusedError,
+} from './errors';
+export { LeaseKeeper, type LeaseKeeperOptions } from './keeper';
+export { LineageFile } from './lineage-file';
+export { MemoryLeaseStore } from './memory-store';
+export type { Clock, LeaseStore, LocalView, PeerPort, PersistedState, StatePort } from './ports';
+export { S3LeaseStore, type S3LeaseStoreOptions } from './s3-store';
+export { systemClock } from './system-clock';
