@@ -51,41 +51,41 @@ export function prepareScript({
   return `${FAIL}
 [ "$(id -u)" = 0 ] || fail "root is needed, and this is $(id -un)"
 machine=$(uname -m)
-[ "$machine" = ${quote(architecture)} ] || fail "this server is $machine, and ${architecture} is needed: the pinned programs are built for it"
-[ -d ${quote(systemdRuntime)} ] || fail "systemd does not run here; every part of a site is a systemd unit"
+[ "$machine" = ${architecture} ] || fail "this server is $machine, and ${architecture} is needed: the pinned programs are built for it"
+[ -d "${systemdRuntime}" ] || fail "systemd does not run here; every part of a site is a systemd unit"
 command -v apt-get >/dev/null || fail "there is no apt-get; Debian 12 or a newer Debian or Ubuntu is needed"
-mkdir -p ${quote(install)} ${quote(state)}
-for folder in ${quote(install)} ${quote(state)}; do
+mkdir -p "${install}" "${state}"
+for folder in "${install}" "${state}"; do
   free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
   [ "$free" -ge ${minimumFreeMegabytes} ] || fail "$folder has $free MB free, and ${minimumFreeMegabytes} MB are needed"
 done
-if [ ! -x ${quote(node)} ]; then
+if [ ! -x "${node}" ]; then
   export DEBIAN_FRONTEND=noninteractive
   packages() { dpkg-query -W -f '\${Package}\\n' | sort; }
-  packages >${quote(`${state}/packages-before`)}
+  packages >"${state}/packages-before"
   apt-get -q -o DPkg::Lock::Timeout=120 update || fail "apt-get update did not work; see above"
   apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends nodejs || fail "apt-get could not install nodejs; see above"
   # What came with it is taken away again with it.
-  packages | comm -13 ${quote(`${state}/packages-before`)} - >>${quote(`${state}/packages-for-node`)}
-  rm ${quote(`${state}/packages-before`)}
+  packages | comm -13 "${state}/packages-before" - >>"${state}/packages-for-node"
+  rm "${state}/packages-before"
 fi
-version=$(${quote(node)} -p 'process.versions.node')
+version=$("${node}" -p 'process.versions.node')
 [ "\${version%%.*}" -ge 18 ] || fail "${node} is $version, and 18 or newer is needed"
-mkdir -p ${quote(`${install}/incoming`)} ${quote(`${install}/releases`)}
-chown ${quote(user)} ${quote(`${install}/incoming`)}
+mkdir -p "${install}/incoming" "${install}/releases"
+chown "${user}" "${install}/incoming"
 echo "prepared: $machine, node $version"`;
 }
 
 /** Undo {@link prepareScript}. */
 export function unprepareScript(folders: ServerFolders = SERVER_FOLDERS): string {
   const { install, state } = folders;
-  const installed = quote(`${state}/packages-for-node`);
-  return `rm -rf ${quote(install)}
+  const installed = `"${state}/packages-for-node"`;
+  return `rm -rf "${install}"
 if [ -s ${installed} ]; then
   DEBIAN_FRONTEND=noninteractive xargs -r apt-get -q -y -o DPkg::Lock::Timeout=120 purge <${installed}
 fi
 rm -f ${installed}
-if [ -d ${quote(state)} ]; then rmdir --ignore-fail-on-non-empty ${quote(state)}; fi`;
+if [ -d "${state}" ]; then rmdir --ignore-fail-on-non-empty "${state}"; fi`;
 }
 
 export interface ReleaseOptions {
@@ -99,14 +99,14 @@ export const incomingPath = (release: string, folders = SERVER_FOLDERS): string 
 
 /** Put the copied bundle in its place once its bytes are the expected ones; keep the release before it. */
 export function installReleaseScript({ release, sha256, folders = SERVER_FOLDERS }: ReleaseOptions): string {
-  const incoming = quote(incomingPath(release, folders));
-  const releases = quote(`${folders.install}/releases`);
-  const target = quote(`${folders.install}/releases/${release}`);
-  const file = quote(`${folders.install}/releases/${release}/failover-agent.js`);
+  const incoming = `"${incomingPath(release, folders)}"`;
+  const releases = `"${folders.install}/releases"`;
+  const target = `"${folders.install}/releases/${release}"`;
+  const file = `"${folders.install}/releases/${release}/failover-agent.js"`;
   return `${FAIL}
 hash() { sha256sum "$1" | cut -d ' ' -f 1; }
 if [ ! -f ${file} ] || [ "$(hash ${file})" != ${sha256} ]; then
-  [ -f ${incoming} ] || fail "the bundle was not copied to "${incoming}
+  [ -f ${incoming} ] || fail "the bundle was not copied to ${incomingPath(release, folders)}"
   got=$(hash ${incoming})
   [ "$got" = ${sha256} ] || fail "the copied bundle has SHA-256 $got, and ${sha256} was built"
   mkdir -p ${target}
@@ -115,8 +115,8 @@ if [ ! -f ${file} ] || [ "$(hash ${file})" != ${sha256} ]; then
 fi
 rm -f ${incoming}
 touch ${target}
-ln -sfn releases/${release} ${quote(`${folders.install}/current.new`)}
-mv -Tf ${quote(`${folders.install}/current.new`)} ${quote(`${folders.install}/current`)}
+ln -sfn releases/${release} "${folders.install}/current.new"
+mv -Tf "${folders.install}/current.new" "${folders.install}/current"
 ls -1t ${releases} | tail -n +3 | while read -r old; do rm -rf ${releases}/"$old"; done
 echo "installed: release ${release}"`;
 }
@@ -128,13 +128,13 @@ command -v nvidia-smi >/dev/null || fail "there is no nvidia-smi; install NVIDIA
 nvidia-smi -L | grep -q '^GPU ' || fail "nvidia-smi sees no GPU; see that the driver is loaded (dmesg, reboot after installing it)"
 command -v nvidia-ctk >/dev/null || fail "there is no nvidia-ctk; install NVIDIA's nvidia-container-toolkit package"
 mkdir -p /etc/cdi
-[ -e /etc/cdi/nvidia.yaml ] || : >${quote(`${folders.state}/made-cdi`)}
+[ -e /etc/cdi/nvidia.yaml ] || : >"${folders.state}/made-cdi"
 nvidia-ctk --quiet cdi generate --output=/etc/cdi/nvidia.yaml
 nvidia-smi -L`;
 }
 
 /** Undo {@link gpuToolkitScript}: a description that was there before us stays. */
 export function ungpuToolkitScript(folders: ServerFolders = SERVER_FOLDERS): string {
-  const made = quote(`${folders.state}/made-cdi`);
+  const made = `"${folders.state}/made-cdi"`;
   return `if [ -e ${made} ]; then rm -f /etc/cdi/nvidia.yaml ${made}; fi`;
 }

@@ -33,12 +33,14 @@ export class SharedSecrets extends pulumi.ComponentResource {
 
   constructor(name: string, args: SharedSecretsArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:SharedSecrets', name, {}, opts);
-    const generate = (role: string) =>
-      new RandomPassword(
+    const generate = (role: string) => {
+      const password = new RandomPassword(
         `${name}-${role}`,
         { length: LENGTH, special: false },
         { parent: this, protect: args.protectData },
-      ).result;
+      );
+      return pulumi.secret(password.result);
+    };
     this.clientKey = generate('client');
     this.operatorKey = generate('operator');
     this.peerKey = generate('peer');
