@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { SECTIONS, ServerSpec, type SectionName } from '../../infra/contract/site-spec';
+import { checkHost } from './checks';
+import { Converger, type ChangeLog } from './converge';
+import { SpecInvalidError } from './errors';
+import { Journal } from './journal';
+import { createObjectStoreAdmin } from './object-store-admin';
+import type { HostPort } from './port';
+import { applyAgent } from './sections/agent';
+import type { SectionContext, Services } from './sections/context';
+import { applyCredentials } from './sections/credentials';
+import { applyDns } from './sections/dns';
+import { applyEdge } from './sections/edge';
+import { applyFirewall } from './sections/firewall';
+import { applyInference } from './sections/inference';
+import { applyObjectStore } from './sections/object-store';
+import { applyTimers } from './sections/timers';
+import { applyVectors } from './sections/vectors';
+import { settleUnits } from './service';
+
+const APPLY: Record<SectionName, (context: SectionContext) => Promise<void>> = {
+  credentials: applyCredentials,
+  firewall: applyFirewall,
+  objectStore: applyObjectStore,
+  dns: applyDns,
+  vectors: applyVectors,
+  inference: applyInference,
+  agent: applyAgent,
+  edge: applyEdge,
+  timers: applyTimers,
+};
+
+const REAL_SERVICES: Services = { objectStore: createObjectStoreAdmin };
+
+/** Reads the document; an error names every problem by its path and quotes no value. */
+export function parseServerSpec(text: string): ServerSpec {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new SpecInvalidError(
+      'standard input should hold one JSON document, the server spec, and is no JSON',
+    );
+  }
+  const parsed = ServerSpec.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new SpecInvalidError(`the server spec has problems:\n${z.prettifyError(parsed.error)}`);
+}
+
+/** Makes the server as the document says; sections that it does not carry are left alone. Returns the number of changes. */
+export async function apply(
+  host: HostPort,
+  document: ServerSpec,
+  log: ChangeLog,
+  services: Services = REAL_SERVICES,
+): Promise<number> {
+  await checkHost(host);
+  const journal = await Journal.open(host);
+  let changes = 0;
+  const counting: ChangeLog = {
+    change(what) {
+      changes += 1;
+      log.change(what);
+    },
+  };
+  for (const section of SECTIONS) {
+    if (document[section] === undefined) continue;
+    const converger = new Converger(host, journal, section, counting);
+    await APPLY[section]({ converger, document, services });
+  }
+  await settleUnits(host, new Set(), (what) => counting.change(what));
+  return changes;
+}

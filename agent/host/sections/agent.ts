@@ -1,0 +1,103 @@
+import { AGENT_PORT, GATEWAY_PORT } from '../../../infra/contract/agent-api';
+import { checkPort } from '../checks';
+import type { Converger } from '../converge';
+import {
+  AGENT_CONFIG_PATH,
+  AGENT_STATE_DIRECTORY,
+  BUNDLE_PATH,
+  credentialPath,
+  NODE_PATH,
+  QDRANT_DIRECTORY,
+} from '../paths';
+import { BUNDLE_INPUTS, ensureUnit } from '../service';
+import { loadCredentials, renderUnit, sandbox } from '../unit-text';
+import type { SectionContext } from './context';
+import { QDRANT_USER, SNAPSHOTS_DIRECTORY } from './vectors';
+
+export const AGENT_UNIT = 'failover-agent.service';
+export const AGENT_USER = 'failover-agent';
+const CREDENTIALS = [
+  'operator-key',
+  'peer-key',
+  'qdrant-key',
+  'vllm-key',
+  'store-access-key',
+  'store-secret-key',
+] as const;
+
+export async function applyAgent({ converger, document }: SectionContext): Promise<void> {
+  const spec = document.agent;
+  if (spec === undefined) return;
+  for (const name of CREDENTIALS) await converger.credential(name);
+  for (const port of [AGENT_PORT, GATEWAY_PORT]) {
+    await checkPort(converger.host, { protocol: 'tcp', port, address: '127.0.0.1', unit: AGENT_UNIT });
+  }
+  const owner = await converger.user(AGENT_USER);
+  const qdrant = await converger.user(QDRANT_USER);
+  await converger.tree(AGENT_STATE_DIRECTORY, 0o750, owner);
+  await converger.directory(QDRANT_DIRECTORY, 0o750, qdrant);
+  await converger.tree(SNAPSHOTS_DIRECTORY, 0o2770, qdrant);
+  await converger.configDirectory();
+  await converger.file(AGENT_CONFIG_PATH, `${JSON.stringify(spec, null, 2)}\n`);
+  await ensureUnit(converger, {
+    name: AGENT_UNIT,
+    content: agentUnit(),
+    inputs: [AGENT_CONFIG_PATH, ...BUNDLE_INPUTS, ...CREDENTIALS.map(credentialPath)],
+    ready: { timeoutSeconds: 60, probe: () => probe(converger) },
+  });
+}
+
+export function agentUnit(): string {
+  return renderUnit([
+    {
+      name: 'Unit',
+      lines: [
+        'Description=Site agent of the failover stack: lease, readiness, write gateway, snapshots',
+        'Wants=network-online.target',
+        'After=network-online.target',
+        'StartLimitIntervalSec=0',
+      ],
+    },
+    {
+      name: 'Service',
+      lines: [
+        'Type=exec',
+        `User=${AGENT_USER}`,
+        `Group=${AGENT_USER}`,
+        `SupplementaryGroups=${QDRANT_USER}`,
+        ...loadCredentials(CREDENTIALS),
+        'Environment=NODE_ENV=production',
+        `ExecStart=${NODE_PATH} ${BUNDLE_PATH} run`,
+        'StateDirectory=failover-agent',
+        'StateDirectoryMode=0750',
+        'Restart=always',
+        'RestartSec=1',
+        'TimeoutStopSec=15',
+        'MemoryMax=1G',
+        // Renewing the lease in time must not depend on what the engines leave over.
+        'CPUWeight=1000',
+        'IOWeight=1000',
+        'OOMScoreAdjust=-500',
+        'LimitNOFILE=65536',
+        ...sandbox({
+          writable: [AGENT_STATE_DIRECTORY, SNAPSHOTS_DIRECTORY],
+          allowExecutableMemory: true,
+        }),
+        'UMask=0007',
+      ],
+    },
+    { name: 'Install', lines: ['WantedBy=multi-user.target'] },
+  ]);
+}
+
+/** Ready or not, `/readyz` answers once the agent is up. */
+async function probe(converger: Converger): Promise<string | null> {
+  try {
+    const { status } = await converger.host.http(`http://127.0.0.1:${AGENT_PORT}/readyz`, {
+      timeoutSeconds: 2,
+    });
+    return status === 200 || status === 503 ? null : `/readyz answers ${status}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no answer';
+  }
+}

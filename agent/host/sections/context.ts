@@ -1,0 +1,14 @@
+import type { ServerSpec } from '../../../infra/contract/site-spec';
+import type { Converger } from '../converge';
+import type { ObjectStoreAdmin, ObjectStoreAdminOptions } from '../object-store-admin';
+
+/** Clients that sections need beside the host; replaced in tests. */
+export interface Services {
+  objectStore(options: ObjectStoreAdminOptions): ObjectStoreAdmin;
+}
+
+export interface SectionContext {
+  readonly converger: Converger;
+  readonly document: ServerSpec;
+  readonly services: Services;
+}

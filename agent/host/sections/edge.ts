@@ -1,0 +1,105 @@
+import type { EdgeSpec } from '../../../infra/contract/site-spec';
+import { checkPort } from '../checks';
+import type { Converger } from '../converge';
+import { edgePlaces, renderHaproxyConfig } from '../edge/haproxy-config';
+import { ConfigRefusedError } from '../errors';
+import { ensurePackages } from '../packages';
+import { CREDENTIALS_DIRECTORY, credentialPath } from '../paths';
+import { ensureUnit } from '../service';
+import { loadCredentials, renderUnit, sandbox } from '../unit-text';
+import type { SectionContext } from './context';
+import { DERIVED } from './credentials';
+
+export const EDGE_UNIT = 'failover-edge.service';
+const USER = 'failover-edge';
+const CONFIG_PATH = '/etc/failover/edge/haproxy.cfg';
+const CA_PATH = '/etc/failover/edge/ca.pem';
+const SYSTEM_CA_PATH = '/etc/ssl/certs/ca-certificates.crt';
+const CREDENTIALS = [DERIVED.edgeTls, DERIVED.edgeClientKeys, DERIVED.edgeUpstreamKeys] as const;
+
+export async function applyEdge({ converger, document }: SectionContext): Promise<void> {
+  const spec = document.edge;
+  if (spec === undefined) return;
+  for (const name of CREDENTIALS) await converger.credential(name);
+  await checkPort(converger.host, { protocol: 'tcp', port: 443, address: '*', unit: EDGE_UNIT });
+  await ensurePackages(converger, { names: ['haproxy'], mask: ['haproxy.service'] });
+  await converger.user(USER);
+  await converger.configDirectory('edge');
+  const caFile = await certificateAuthority(converger, spec);
+  const hasIpv6 = ((await converger.host.readFile('/proc/net/if_inet6'))?.length ?? 0) > 0;
+  await converger.file(CONFIG_PATH, renderHaproxyConfig(spec, edgePlaces(caFile, hasIpv6)), {
+    check: (candidate) => checkConfig(converger, candidate),
+  });
+  await ensureUnit(converger, {
+    name: EDGE_UNIT,
+    content: edgeUnit(),
+    inputs: CREDENTIALS.map(credentialPath),
+    reloadable: [CONFIG_PATH, caFile],
+    ready: { timeoutSeconds: 30, probe: () => probe(converger) },
+  });
+}
+
+async function certificateAuthority(converger: Converger, spec: EdgeSpec): Promise<string> {
+  if (spec.caCertificate === undefined) {
+    await ensurePackages(converger, { names: ['ca-certificates'] });
+    return SYSTEM_CA_PATH;
+  }
+  await converger.file(CA_PATH, `${spec.caCertificate.trimEnd()}\n`);
+  return CA_PATH;
+}
+
+async function checkConfig(converger: Converger, candidate: string): Promise<void> {
+  const result = await converger.host.run('haproxy', ['-c', '-q', '-f', candidate], {
+    environment: { CREDENTIALS_DIRECTORY },
+  });
+  if (result.code === 0) return;
+  throw new ConfigRefusedError(
+    `haproxy refuses the configuration; the one in use stays: ${result.stderr.trim() || result.stdout.trim()}`,
+  );
+}
+
+export function edgeUnit(): string {
+  return renderUnit([
+    {
+      name: 'Unit',
+      lines: [
+        'Description=Edge of the failover stack (HAProxy)',
+        'Wants=network-online.target',
+        'After=network-online.target failover-firewall.service',
+        'StartLimitIntervalSec=0',
+      ],
+    },
+    {
+      name: 'Service',
+      lines: [
+        'Type=notify',
+        `User=${USER}`,
+        `Group=${USER}`,
+        ...loadCredentials(CREDENTIALS),
+        `ExecStartPre=/usr/sbin/haproxy -c -q -f ${CONFIG_PATH}`,
+        `ExecStart=/usr/sbin/haproxy -Ws -f ${CONFIG_PATH}`,
+        `ExecReload=/usr/sbin/haproxy -c -q -f ${CONFIG_PATH}`,
+        'ExecReload=/bin/kill -USR2 $MAINPID',
+        'KillMode=mixed',
+        'SuccessExitStatus=143',
+        'Restart=always',
+        'RestartSec=1',
+        'TimeoutStopSec=30',
+        'CPUWeight=500',
+        'OOMScoreAdjust=-400',
+        'LimitNOFILE=65536',
+        ...sandbox({ capabilities: ['CAP_NET_BIND_SERVICE'] }),
+      ],
+    },
+    { name: 'Install', lines: ['WantedBy=multi-user.target'] },
+  ]);
+}
+
+async function probe(converger: Converger): Promise<string | null> {
+  try {
+    const { status } = await converger.host.http('https://127.0.0.1:443/', { timeoutSeconds: 2 });
+    return status === 404 ? null : `/ answers ${status} where the edge would say 404`;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no answer';
+  }
+}
