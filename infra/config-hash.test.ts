@@ -1,0 +1,59 @@
+import { configHash } from './config-hash';
+import { type ConfigInput, parseSite, SITE, STANDBY, validFiles } from './config/testing/valid-config';
+import { TestAuthority } from './config/testing/certificates';
+import { siteSections } from './specs/site';
+
+const authority = new TestAuthority();
+const files = validFiles(authority);
+afterAll(() => authority.remove());
+
+const witness = {
+  storeEndpoint: 'https://w.test:7070',
+  storeRegion: 'r',
+  leaseBucket: 'lease',
+  snapshotBucket: 'snaps',
+};
+
+function hashOf(config: ConfigInput): string {
+  const { settings, own, peer, files: read } = parseSite({ ...config }, files);
+  return siteSections({ settings, own, peer, caCertificate: read.caCertificate, witness }).agent.parity
+    .configHash;
+}
+
+describe('configHash', () => {
+  it('is the same on both sites of one configuration', () => {
+    expect(hashOf(STANDBY)).toBe(hashOf(SITE));
+  });
+
+  it('is the same on both sites with ACME, whose certificates have different names', () => {
+    const acme = {
+      tlsMode: 'acme',
+      acmeEmail: 'a@b.test',
+      tlsCertificateFile: '',
+      tlsPrivateKeyFile: '',
+    } as const;
+    expect(hashOf({ ...STANDBY, ...acme })).toBe(hashOf({ ...SITE, ...acme }));
+  });
+
+  it.each<ConfigInput>([
+    { modelSha256: 'c'.repeat(64) },
+    { qdrantVersion: '1.18.4' },
+    { leaseTtlSeconds: 33 },
+    { switchingMode: 'automatic' },
+    { publishIntervalSeconds: 901 },
+    { inferenceExtraArgs: ['--max-model-len=4096'] },
+    { edgeMaxConnections: 5000 },
+  ])('differs when the sites would behave differently: %j', (change) => {
+    expect(hashOf({ ...SITE, ...change })).not.toBe(hashOf(SITE));
+  });
+
+  it('does not depend on the order of keys', () => {
+    const { settings, own, peer } = parseSite({ ...SITE }, files);
+    const sections = siteSections({ settings, own, peer, caCertificate: undefined, witness });
+    const turned = {
+      ...sections,
+      inference: Object.fromEntries(Object.entries(sections.inference).reverse()),
+    };
+    expect(configHash(turned as typeof sections)).toBe(configHash(sections));
+  });
+});

@@ -1,0 +1,163 @@
+import { ServerSpec } from '../contract/site-spec';
+import { TestAuthority } from '../config/testing/certificates';
+import {
+  type ConfigInput,
+  parseSite,
+  parseWitness,
+  SITE,
+  STANDBY,
+  validFiles,
+  WITNESS,
+} from '../config/testing/valid-config';
+import { siteSections } from './site';
+import { storeAccountsFile, witnessSections } from './witness';
+
+const authority = new TestAuthority();
+const files = validFiles(authority);
+afterAll(() => authority.remove());
+
+const witness = {
+  storeEndpoint: 'https://w.test:7070',
+  storeRegion: 'r',
+  leaseBucket: 'lease',
+  snapshotBucket: 'snaps',
+};
+function site(change: ConfigInput = {}, base: ConfigInput = SITE) {
+  const { settings, own, peer, files: read } = parseSite({ ...base, ...change }, files);
+  return siteSections({ settings, own, peer, caCertificate: read.caCertificate, witness });
+}
+const atWitness = (change: ConfigInput = {}) =>
+  witnessSections(parseWitness({ ...WITNESS, ...change }, files).settings);
+
+describe('a site', () => {
+  it('opens SSH to operators, and HTTPS to clients, operators, its peer and the witness', () => {
+    expect(site({ sshPort: 2222 }).firewall.allow).toEqual([
+      { comment: 'SSH from operators', protocol: 'tcp', port: 2222, from: ['10.9.0.0/24'] },
+      {
+        comment: 'HTTPS from clients, operators, peer and witness',
+        protocol: 'tcp',
+        port: 443,
+        from: ['10.8.0.0/16', '10.9.0.0/24', '10.2.0.10/32', '10.3.0.10/32'],
+      },
+    ]);
+  });
+
+  it('names an IPv6 peer as one address', () => {
+    const sites = [
+      { site: 'uk-primary', host: 'uk.failover.test', addresses: ['2001:db8::1'] },
+      { site: 'eu-standby', host: 'eu.failover.test', addresses: ['2001:db8::2'] },
+    ];
+    expect(site({ sites }).firewall.allow[1]?.from).toContain('2001:db8::2/128');
+  });
+
+  it('takes the first lease on one site only', () => {
+    const held = [site(), site({}, STANDBY)].map(({ agent }) => agent.initialHolder);
+    expect(held).toEqual([true, false]);
+    const swapped = [site({ initialSite: 'eu-standby' }), site({ initialSite: 'eu-standby' }, STANDBY)];
+    expect(swapped.map(({ agent }) => agent.initialHolder)).toEqual([false, true]);
+  });
+
+  it('knows its peer by name, host and addresses', () => {
+    expect(site().agent.peer).toEqual({
+      site: 'eu-standby',
+      host: 'eu.failover.test',
+      addresses: ['10.2.0.10'],
+    });
+    expect(site({}, STANDBY).edge.peer).toEqual({ host: 'uk.failover.test', addresses: ['10.1.0.10'] });
+  });
+
+  it('gives a renewal time for two requests before the next', () => {
+    expect(site({ leaseTtlSeconds: 6, leaseSafetyMarginSeconds: 1 }).agent.lease).toMatchObject({
+      ttlSeconds: 6,
+      requestTimeoutSeconds: 1,
+    });
+  });
+
+  it('runs vLLM in a container with its GPUs, or from an environment', () => {
+    const image = `vllm@sha256:${'b'.repeat(64)}`;
+    const container = {
+      inferenceRuntime: 'container',
+      inferenceVenvPath: '',
+      inferenceImage: image,
+    } as const;
+    expect(site(container).inference.runtime).toEqual({ kind: 'container', image, gpus: 'all' });
+    expect(site().inference.runtime).toEqual({ kind: 'venv', path: '/opt/vllm' });
+  });
+
+  it('bounds memory only when told', () => {
+    expect(site().vectors).not.toHaveProperty('memoryMax');
+    expect(site({ qdrantMemoryMax: '8G' }).vectors).toHaveProperty('memoryMax', '8G');
+  });
+
+  it('asks for a certificate of both of its names with ACME', () => {
+    const acme = {
+      tlsMode: 'acme',
+      acmeEmail: 'a@b.test',
+      tlsCertificateFile: '',
+      tlsPrivateKeyFile: '',
+    } as const;
+    expect(site(acme).edge.tls).toMatchObject({
+      mode: 'acme',
+      names: ['api.failover.test', 'uk.failover.test'],
+      dnsServer: '10.3.0.10',
+    });
+  });
+
+  it('fits the contract', () => {
+    const spec = { schemaVersion: 1, server: { site: 'uk-primary', name: 'uk-1' }, ...site() };
+    expect(() => ServerSpec.parse(spec)).not.toThrow();
+  });
+});
+
+describe('the witness', () => {
+  it('opens SSH to operators, DNS to resolvers, and the store to sites and operators', () => {
+    const resolvers = ['0.0.0.0/0', '::/0', '10.1.0.10/32', '10.2.0.10/32'];
+    expect(atWitness().firewall.allow.map(({ protocol, port, from }) => ({ protocol, port, from }))).toEqual([
+      { protocol: 'tcp', port: 22, from: ['10.9.0.0/24'] },
+      { protocol: 'udp', port: 53, from: resolvers },
+      { protocol: 'tcp', port: 53, from: resolvers },
+      { protocol: 'tcp', port: 7070, from: ['10.1.0.10/32', '10.2.0.10/32', '10.9.0.0/24'] },
+    ]);
+  });
+
+  it('answers for the service with the sites in order, and the TTL', () => {
+    expect(atWitness().dns).toMatchObject({
+      zone: 'failover.test',
+      serviceHost: 'api.failover.test',
+      ttlSeconds: 60,
+      nameserverHost: 'witness.failover.test',
+      nameserverAddress: '10.3.0.10',
+      sites: [{ site: 'uk-primary' }, { site: 'eu-standby' }],
+    });
+  });
+
+  it('takes ACME updates only when the sites use ACME', () => {
+    expect(atWitness().dns.tsigName).toBeUndefined();
+    expect(atWitness({ tlsMode: 'acme' }).dns.tsigName).toBe('failover-acme');
+  });
+
+  it('downloads its store by checksum', () => {
+    const from = {
+      versitygwArtifact: 'https://x.test/v.tar.gz',
+      versitygwArtifactSha256: 'd'.repeat(64),
+      versitygwArtifactMember: 'v/versitygw',
+    };
+    expect(atWitness(from).objectStore.runtime).toEqual({
+      kind: 'url',
+      url: 'https://x.test/v.tar.gz',
+      sha256: 'd'.repeat(64),
+      member: 'v/versitygw',
+    });
+  });
+
+  it('writes the store’s accounts as its agent reads them', () => {
+    expect(JSON.parse(storeAccountsFile({ 'uk-primary': { accessKey: 'a', secretKey: 's' } }))).toEqual([
+      { access: 'a', secret: 's', site: 'uk-primary' },
+    ]);
+  });
+
+  it('fits the contract', () => {
+    const spec = { schemaVersion: 1, server: { site: 'witness', name: 'witness-1' }, ...atWitness() };
+    expect(() => ServerSpec.parse(spec)).not.toThrow();
+  });
+});
