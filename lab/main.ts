@@ -1,0 +1,182 @@
+/** `lab/lab`: the command line of the lab. */
+import { spawn } from 'node:child_process';
+import { Command, Option } from 'commander';
+import { progress, REPOSITORY } from '../tools/cache';
+import { writeConfig } from './config';
+import { deploy, destroy, engineEnvironment, engineWords } from './engine';
+import { namesFor, placeOf, SERVER_PLACES, UnknownNameError, type ServerPlace } from './names';
+import { TIMINGS, type Timings } from './timings';
+import * as world from './world';
+
+const program = new Command('lab')
+  .description('Two sites and a witness as real servers on this machine')
+  .enablePositionalOptions();
+
+program
+  .command('up')
+  .description('boot the servers; builds what is missing')
+  .option('--servers <place=n...>', 'servers in a place, such as uk=2')
+  .action(async (options: { servers?: string[] }) => world.up(counts(options.servers ?? [])));
+
+program.command('down').description('take everything down').action(world.down);
+
+program
+  .command('status')
+  .description('what is running; exit 1 where the lab is not up')
+  .option('--json')
+  .action(async (options: { json?: boolean }) => {
+    const status = await world.status();
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify(status, null, 2)}\n`
+        : [
+            `lab ${status.prefix}: ${status.up ? 'up' : 'not up'}`,
+            ...status.servers.map(
+              (s) => `  ${s.name.padEnd(12)} ${s.address.padEnd(15)} ${s.running ? 'running' : 'off'}`,
+            ),
+            ...status.faults.map((cut) => `  fault: ${Object.values(cut).join(' ')}`),
+            '',
+          ].join('\n'),
+    );
+    process.exitCode = status.up ? 0 : 1;
+  });
+
+program
+  .command('config')
+  .description("write the lab's stack files")
+  .addOption(new Option('--timings <set>').choices(TIMINGS).default('compressed'))
+  .option('--set <key=value...>', 'more configuration for all stacks; values are JSON or text')
+  .action(async (options: { timings: Timings; set?: string[] }) => {
+    const state = await world.readWorld();
+    if (state === null) throw new world.LabDownError();
+    await writeConfig({
+      names: namesFor(),
+      counts: state.counts,
+      timings: options.timings,
+      modelFolder: state.modelFolder,
+      overrides: Object.fromEntries((options.set ?? []).map(assignment)),
+    });
+    progress(`wrote the stack files with ${options.timings} timings`);
+  });
+
+program.command('deploy').description('pulumi up of the three stacks').action(deploy);
+program.command('destroy').description('pulumi destroy of the three stacks').action(destroy);
+
+program
+  .command('pulumi')
+  .description('the engine on the lab, such as: lab/lab pulumi up --stack uk-primary')
+  .passThroughOptions()
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument('[words...]')
+  .action(async (words: string[]) => {
+    const { words: command, env } = await engineWords(words);
+    await handOver('ip', command, env);
+  });
+
+program
+  .command('env')
+  .description('environment in which the engine finds the lab')
+  .action(async () => {
+    const env = await engineEnvironment();
+    for (const key of ['PATH', ...Object.keys(env).filter((name) => name.startsWith('PULUMI_'))])
+      process.stdout.write(`export ${key}='${env[key] ?? ''}'\n`);
+  });
+
+program
+  .command('exec')
+  .description("run a command in a place's network, with the lab's resolver")
+  .passThroughOptions()
+  .option('--in <place>', 'client, uk, eu or witness', 'client')
+  .argument('<words...>')
+  .action(async (words: string[], options: { in: string }) =>
+    handOver('ip', [...world.inside(namesFor(), placeOf(options.in)), ...words], {
+      ...process.env,
+      LAB_INSIDE: '1',
+    }),
+  );
+
+program
+  .command('ssh')
+  .description('log in to a server as root')
+  .passThroughOptions()
+  .argument('<server>')
+  .argument('[words...]')
+  .action(async (server: string, words: string[]) =>
+    handOver('ip', [...(await world.sshWords(namesFor(), world.findServer(server))), ...words], process.env),
+  );
+
+const fault = program.command('fault').description('break something, or mend it');
+fault.command('kill <target>').description('power loss of a place or a server').action(world.killTargets);
+fault.command('revive <target>').description('switch it on again, its disk as it was').action(world.revive);
+for (const kind of ['isolate', 'isolate-in', 'isolate-out'] as const)
+  fault
+    .command(`${kind} <place>`)
+    .description(
+      { isolate: 'cut a place off', 'isolate-in': 'nothing gets in', 'isolate-out': 'nothing gets out' }[
+        kind
+      ],
+    )
+    .action(async (place: string) => world.addCut({ kind, place: placeOf(place) }));
+fault
+  .command('partition <place> <other>')
+  .description('cut two places off from each other')
+  .action(async (place: string, other: string) =>
+    world.addCut({ kind: 'partition', place: placeOf(place), other: placeOf(other) }),
+  );
+fault.command('heal').description('mend every cut of the network').action(world.heal);
+for (const [name, signal] of [
+  ['stop-process', 'SIGSTOP'],
+  ['cont-process', 'SIGCONT'],
+  ['kill-process', 'SIGKILL'],
+] as const)
+  fault
+    .command(`${name} <target> <unit> [pattern]`)
+    .description(`${signal} to the unit's processes whose command line matches`)
+    .action(async (target: string, unit: string, pattern: string | undefined) => {
+      const count = await world.signal(target, unit, pattern ?? '.', signal);
+      progress(`${signal} to ${count} process(es) of ${unit} on ${target}`);
+    });
+
+function counts(words: readonly string[]): Partial<Record<ServerPlace, number>> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const [place = '', number = ''] = word.split('=');
+      if (!SERVER_PLACES.includes(place as ServerPlace))
+        throw new UnknownNameError('place', place, SERVER_PLACES);
+      if (!/^[1-9]$/.test(number))
+        throw new Error(`--servers ${word}: expected a number from 1 to 9, such as uk=2`);
+      return [place, Number(number)];
+    }),
+  );
+}
+
+function assignment(word: string): [string, unknown] {
+  const at = word.indexOf('=');
+  if (at < 1) throw new Error(`--set ${word}: expected key=value`);
+  const text = word.slice(at + 1);
+  try {
+    return [word.slice(0, at), JSON.parse(text)];
+  } catch {
+    return [word.slice(0, at), text]; // not JSON: plain text
+  }
+}
+
+/** Runs a program in place of this one: its terminal, its status, its signals. */
+async function handOver(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const ignore = (): void => undefined; // the terminal sends the child the same signal
+  process.on('SIGINT', ignore);
+  const cwd = args.some((word) => word.endsWith('/pulumi')) ? REPOSITORY : process.cwd();
+  const status = await new Promise<number>((resolve, reject) => {
+    const child = spawn(file, [...args], { env, cwd, stdio: 'inherit' });
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+  process.exitCode = status;
+}
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,148 @@
+/**
+ * The lab's network: a router namespace with one bridge and subnet a place, and a namespace a server. Nothing touches the
+ * root namespace, and there is no way out. Faults are rules of the router, so no server can tell them from a real cut.
+ */
+import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { exists } from '../tools/cache';
+import { run } from '../tools/run';
+import { address, gateway, namespace, PLACES, subnet, type Names, type Place, type Server } from './names';
+
+const WAN = 'wan';
+
+export async function namespaces(): Promise<string[]> {
+  return (await run('ip', ['netns', 'list']))
+    .split('\n')
+    .map((line) => line.split(' ')[0] ?? '')
+    .filter((name) => name !== '');
+}
+
+async function ensureNamespace(name: string): Promise<boolean> {
+  if ((await namespaces()).includes(name)) return false;
+  await run('ip', ['netns', 'add', name]);
+  await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+  return true;
+}
+
+async function hasLink(netns: string, link: string): Promise<boolean> {
+  return run('ip', ['-n', netns, 'link', 'show', link]).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The router and its bridges. */
+export async function ensureWan(names: Names): Promise<void> {
+  const wan = namespace(names, WAN);
+  await ensureNamespace(wan);
+  for (const place of PLACES) {
+    if (await hasLink(wan, place)) continue;
+    await run('ip', ['-n', wan, 'link', 'add', place, 'type', 'bridge']);
+    await run('ip', ['-n', wan, 'address', 'add', `${gateway(names, place)}/26`, 'dev', place]);
+    await run('ip', ['-n', wan, 'link', 'set', place, 'up']);
+  }
+  await run('ip', ['netns', 'exec', wan, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+}
+
+/** A namespace with one address in a place, its default route through the router. */
+async function ensureMember(names: Names, member: string, place: Place, ip: string): Promise<void> {
+  const wan = namespace(names, WAN);
+  const own = namespace(names, member);
+  await ensureNamespace(own);
+  const port = `p-${member}`;
+  if (!(await hasLink(own, 'eth0'))) {
+    await run('ip', [
+      'link',
+      'add',
+      port,
+      'netns',
+      wan,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      own,
+    ]);
+    await run('ip', ['-n', wan, 'link', 'set', port, 'master', place]);
+    await run('ip', ['-n', own, 'address', 'add', `${ip}/26`, 'dev', 'eth0']);
+  }
+  await run('ip', ['-n', wan, 'link', 'set', port, 'up']);
+  await run('ip', ['-n', own, 'link', 'set', 'eth0', 'up']);
+  await run('ip', ['-n', own, 'route', 'replace', 'default', 'via', gateway(names, place)]);
+}
+
+export async function ensureServerNetwork(names: Names, server: Server): Promise<void> {
+  await ensureMember(names, server.name, server.place, address(names, server.place, server.index));
+}
+
+/** Cuts or restores the cable of a server. */
+export async function setCable(names: Names, server: Server, state: 'up' | 'down'): Promise<void> {
+  await run('ip', ['-n', namespace(names, WAN), 'link', 'set', `p-${server.name}`, state]);
+}
+
+/** The clients' namespace; its resolver is the witness's nameserver. */
+export async function ensureClientNetwork(names: Names): Promise<void> {
+  const folder = resolverFolder(names);
+  await mkdir(folder, { recursive: true });
+  await writeFile(
+    `${folder}/resolv.conf`,
+    `nameserver ${address(names, 'witness', 1)}\noptions timeout:1 attempts:2\n`,
+  );
+  await ensureMember(names, 'client', 'client', address(names, 'client', 1));
+}
+
+function resolverFolder(names: Names): string {
+  return `/etc/netns/${namespace(names, 'client')}`;
+}
+
+/** Removes every namespace (and with it every bridge and cable) of this lab. */
+export async function removeNetwork(names: Names): Promise<void> {
+  for (const name of (await namespaces()).filter((candidate) => candidate.startsWith(`${names.prefix}-`)))
+    await run('ip', ['netns', 'delete', name]);
+  await rm(resolverFolder(names), { recursive: true, force: true });
+  if ((await exists('/etc/netns')) && (await readdir('/etc/netns')).length === 0) await rmdir('/etc/netns');
+}
+
+// --- faults --------------------------------------------------------------------------------------------------------
+
+export type Cut =
+  | { readonly kind: 'isolate' | 'isolate-in' | 'isolate-out'; readonly place: Place }
+  | { readonly kind: 'partition'; readonly place: Place; readonly other: Place };
+
+/** The router's rules for a set of cuts, as one atomic nft script. Exported for tests. */
+export function faultRules(names: Names, cuts: readonly Cut[]): string {
+  const rules = cuts.flatMap((cut) => {
+    const from = `ip saddr ${subnet(names, cut.place)}`;
+    const to = `ip daddr ${subnet(names, cut.place)}`;
+    switch (cut.kind) {
+      case 'isolate':
+        return [`${from} drop`, `${to} drop`];
+      case 'isolate-in':
+        return [`${to} drop`];
+      case 'isolate-out':
+        return [`${from} drop`];
+      case 'partition': {
+        const other = subnet(names, cut.other);
+        return [`${from} ip daddr ${other} drop`, `${to} ip saddr ${other} drop`];
+      }
+    }
+  });
+  return [
+    'table inet faults',
+    'delete table inet faults',
+    `table inet faults { chain forward { type filter hook forward priority 0; policy accept; ${rules.map((rule) => `${rule};`).join(' ')} } }`,
+    '',
+  ].join('\n');
+}
+
+export async function setFaults(names: Names, cuts: readonly Cut[], file: string): Promise<void> {
+  await run('ip', ['netns', 'exec', namespace(names, WAN), 'nft', '-f', '-'], {
+    input: faultRules(names, cuts),
+  });
+  await writeFile(file, JSON.stringify(cuts));
+}
+
+export async function currentFaults(file: string): Promise<Cut[]> {
+  return (await exists(file)) ? (JSON.parse(await readFile(file, 'utf8')) as Cut[]) : [];
+}
