@@ -96,8 +96,9 @@ function answer(status: number, code: string, message: string, headers = ''): st
 function frontendSection(spec: EdgeSpec, places: EdgePlaces): string {
   const binds = places.listen.map(
     (address) =>
-      `    bind ${address}${address.startsWith('[') ? ' v6only' : ''} ssl crt "${CREDENTIALS}/edge-tls.pem" alpn h2,http/1.1`,
+      `    bind ${address}${address.startsWith('[') ? ' v6only' : ''} ssl crt "${CREDENTIALS}/edge-tls.pem" alpn http/1.1`,
   );
+  // No HTTP/2: HAProxy 2.6 cannot tell such a client to go, and one that stays on a fenced site is what must not be.
   const keys = `-m str -f "${CREDENTIALS}/edge-client-keys"`;
   return `frontend edge
 ${binds.join('\n')}
