@@ -2,7 +2,7 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', '.cache/**', 'node_modules/**', 'drills/**', '*.mjs', 'jest.config.js'] },
+  { ignores: ['dist/**', '.cache/**', 'node_modules/**', 'drills/**', '*.mjs', 'jest*.config.js'] },
   eslint.configs.recommended,
   ...tseslint.configs.recommended,
   {

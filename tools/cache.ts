@@ -3,7 +3,19 @@
  * temporary folder beside it and renamed when whole, so an interruption leaves nothing half done. A lock per
  * artefact lets two commands (or two checkouts with the same FAILOVER_CACHE) wait for each other.
  */
-import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import {
+  chmod,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -39,6 +51,7 @@ export async function ensureArtifact(
   const release = await lock(path.join(root, `${name}.lock`), describe);
   try {
     if (await exists(folder)) return folder;
+    await clearHalfBuilt(root, name);
     progress(`${describe} …`);
     const started = Date.now();
     const temporary = await mkdtemp(path.join(root, `.${name}-`));
@@ -80,22 +93,61 @@ export async function withLock<T>(name: string, purpose: string, work: () => Pro
 async function lock(file: string, purpose: string): Promise<() => Promise<void>> {
   let told = false;
   for (;;) {
-    try {
-      const handle = await open(file, 'wx');
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return () => rm(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const owner = Number((await readFile(file, 'utf8').catch(() => '')).trim());
+    if (await claim(file)) return () => rm(file, { force: true });
+    const owner = Number((await readIfThere(file)).trim());
     if (owner > 0 && !isAlive(owner)) {
-      await rm(file, { force: true });
+      await clearStale(file);
       continue;
     }
-    if (!told) progress(`waiting for process ${owner}: ${purpose}`);
-    told = true;
-    await delay(500);
+    if (!told && owner > 0) {
+      progress(`waiting for process ${owner}: ${purpose}`);
+      told = true;
+    }
+    await delay(owner > 0 ? 500 : 20);
+  }
+}
+
+/** Makes the lock with its owner in it in one step: a file that is linked under its name when it is complete. */
+async function claim(file: string): Promise<boolean> {
+  const mine = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  await writeFile(mine, String(process.pid));
+  try {
+    await link(mine, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    await rm(mine, { force: true });
+  }
+}
+
+/** Moves a dead owner's lock away; a living one's, which came in between, goes back. */
+async function clearStale(file: string): Promise<void> {
+  const away = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    await rename(file, away);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const owner = Number((await readIfThere(away)).trim());
+  if (owner > 0 && isAlive(owner)) await rename(away, file);
+  else await rm(away, { force: true });
+}
+
+async function readIfThere(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+}
+
+/** Folders of builds that were killed; only the holder of the artefact's lock may clear them. */
+async function clearHalfBuilt(root: string, name: string): Promise<void> {
+  for (const entry of await readdir(root)) {
+    const suffix = entry.startsWith(`.${name}-`) ? entry.slice(name.length + 2) : '';
+    if (/^[A-Za-z0-9]{6}$/.test(suffix)) await rm(path.join(root, entry), { recursive: true, force: true });
   }
 }
 

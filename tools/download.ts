@@ -41,11 +41,19 @@ export async function fetchBytes(url: string, firstByteMs = FIRST_BYTE_MS): Prom
     return Buffer.from(await response.arrayBuffer());
   } catch (error) {
     if (error instanceof DownloadFailedError) throw error;
-    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    throw new DownloadFailedError(url, `${error instanceof Error ? error.message : String(error)}${cause}`);
+    throw new DownloadFailedError(url, reasonOf(error));
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The message with its cause, which for a failed fetch is the part that says something. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as {
+    readonly message?: unknown;
+    readonly cause?: { readonly message?: unknown };
+  };
+  return [message ?? String(error), cause?.message].filter((part) => part !== undefined).join(': ');
 }
 
 /** SHA-256 that a `sha256sum`-style file states for a file name; undefined where it has no such line. */

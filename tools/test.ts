@@ -36,7 +36,11 @@ const SUITES: readonly Suite[] = [
     jest: false,
     command: ['npx', 'ts-node', '--transpile-only', 'tools/check-imports.ts'],
   },
-  { name: 'toolchain', jest: false, command: ['npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'] },
+  {
+    name: 'toolchain',
+    jest: false,
+    command: ['npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'],
+  },
   jest('unit', 'jest.config.js'),
   jest('engine and plugins', 'jest.engine.config.js'),
   jest('Qdrant conformance', 'jest.conformance.config.js'),
@@ -47,7 +51,9 @@ async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   const suites = SUITES.filter((suite) => wanted.length === 0 || wanted.includes(suite.name));
   if (suites.length === 0)
-    throw new Error(`no suite is called ${wanted.join(', ')}; there are: ${SUITES.map((s) => s.name).join(', ')}`);
+    throw new Error(
+      `no suite is called ${wanted.join(', ')}; there are: ${SUITES.map((s) => s.name).join(', ')}`,
+    );
   const total: Count = { passed: 0, failed: 0, skipped: 0 };
   const lines: string[] = [];
   for (const suite of suites) {
@@ -81,7 +87,8 @@ async function runSuite(suite: Suite): Promise<Count> {
     child.on('error', () => resolve(null));
     child.on('close', resolve);
   });
-  if (!suite.jest) return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  if (!suite.jest)
+    return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
   try {
     const result = JSON.parse(await readFile(report, 'utf8')) as JestReport;
     const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;

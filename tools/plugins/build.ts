@@ -6,16 +6,26 @@ import path from 'node:path';
 import { REPOSITORY } from '../cache';
 import type { PluginName } from '../versions';
 
-/** Changes whenever the plugin's sources, or any package that it could contain, do. */
+/** Packages that end up in a plugin's one file. */
+const BUNDLED = ['@grpc/grpc-js', '@pulumi/pulumi', 'bcryptjs', 'google-protobuf', 'ssh2', 'esbuild'];
+
+/** Changes whenever the plugin's sources, or the packages that go into it, do. */
 export async function sourceHash(name: PluginName): Promise<string> {
-  const digest = createHash('sha256');
-  const files = [path.join(REPOSITORY, 'package-lock.json'), path.join(REPOSITORY, 'tools', 'versions.ts')];
+  const digest = createHash('sha256').update(await bundledVersions());
+  const files = [__filename, path.join(REPOSITORY, 'tools', 'versions.ts')];
   for (const folder of ['protocol', name]) {
     const names = await readdir(path.join(__dirname, folder));
     for (const file of names.sort()) if (isSource(file)) files.push(path.join(__dirname, folder, file));
   }
-  for (const file of [...files, __filename]) digest.update(await readFile(file)).update('\0');
+  for (const file of files) digest.update(await readFile(file)).update('\0');
   return digest.digest('hex').slice(0, 12);
+}
+
+async function bundledVersions(): Promise<string> {
+  const lock = JSON.parse(await readFile(path.join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly integrity?: string }>>;
+  };
+  return BUNDLED.map((name) => `${name} ${lock.packages[`node_modules/${name}`]?.integrity}`).join('\n');
 }
 
 function isSource(file: string): boolean {
@@ -39,4 +49,3 @@ export async function buildPlugin(name: PluginName, folder: string): Promise<voi
   });
   await chmod(executable, 0o755);
 }
-

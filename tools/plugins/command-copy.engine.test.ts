@@ -17,7 +17,12 @@ beforeEach(async () => {
 }, 300_000);
 afterEach(async () => project.end());
 
-function copy(source: string, remotePath: string, over: Readonly<Record<string, unknown>> = {}, rest = ''): string {
+function copy(
+  source: string,
+  remotePath: string,
+  over: Readonly<Record<string, unknown>> = {},
+  rest = '',
+): string {
   const { port, user, privateKey, hostKey } = sshd;
   const connection = JSON.stringify({ host: '127.0.0.1', port, user, privateKey, hostKey, ...over });
   return `new command.remote.CopyToRemote('c', {
@@ -100,7 +105,9 @@ describe('CopyToRemote', () => {
     const asset = `new pulumi.asset.StringAsset('x')`;
     await project.mustUp(copy(asset, remote('triggered'), {}, ', triggers: [1]'));
     await rm(remote('triggered'));
-    expect(await project.mustUp(copy(asset, remote('triggered'), {}, ', triggers: [2]'))).toContain('1 replaced');
+    expect(await project.mustUp(copy(asset, remote('triggered'), {}, ', triggers: [2]'))).toContain(
+      '1 replaced',
+    );
     expect(existsSync(remote('triggered'))).toBe(true);
   });
 

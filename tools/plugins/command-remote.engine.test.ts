@@ -98,6 +98,14 @@ describe('remote command', () => {
     expect((await project.resource('c')).outputs).toMatchObject({ stdout: 'kept' });
   });
 
+  it('feeds a large stdin whole, and minds no command that does not read it', async () => {
+    const large = `'x'.repeat(3000000) + 'end'`;
+    await project.mustUp(remote(`create: 'tail -c 4; true', stdin: ${large}`));
+    expect(await project.outputs()).toMatchObject({ stdout: 'xend' });
+    await project.mustUp(remote(`create: 'echo unread', stdin: ${large}`));
+    expect(await project.outputs()).toMatchObject({ stdout: 'unread' });
+  });
+
   it('goes through a jump host', async () => {
     const { port, user, privateKey, hostKey } = sshd;
     const over = { proxy: { host: '127.0.0.1', port, user, privateKey, hostKey } };
@@ -120,7 +128,9 @@ describe('remote command', () => {
 describe('trap 34: secrets in commands', () => {
   it('hands a secret over by stdin, encrypted in the state and in no process list', async () => {
     await project.mustUp(
-      remote(`create: 'cat > ${file('by-stdin')}; ps -ef > ${file('ps')}', stdin: pulumi.secret('${SECRET}')`),
+      remote(
+        `create: 'cat > ${file('by-stdin')}; ps -ef > ${file('ps')}', stdin: pulumi.secret('${SECRET}')`,
+      ),
     );
     expect(await lines('by-stdin')).toEqual([SECRET]);
     expect(await readFile(file('ps'), 'utf8')).not.toContain(SECRET);
@@ -225,9 +235,13 @@ describe('trap 36: the measured facts of the plugin', () => {
     const log = file('updates');
     await project.mustUp(remote(`create: 'echo create >> ${log}', stdin: 'a'`));
     const { id } = await project.resource('c');
-    expect(await project.mustUp(remote(`create: 'echo create >> ${log}', stdin: 'b'`))).toContain('1 updated');
+    expect(await project.mustUp(remote(`create: 'echo create >> ${log}', stdin: 'b'`))).toContain(
+      '1 updated',
+    );
     expect(
-      await project.mustUp(remote(`create: 'echo other >> ${log}', update: 'echo update >> ${log}', stdin: 'b'`)),
+      await project.mustUp(
+        remote(`create: 'echo other >> ${log}', update: 'echo update >> ${log}', stdin: 'b'`),
+      ),
     ).toContain('1 updated');
     expect(
       await project.mustUp(
@@ -253,14 +267,18 @@ describe('trap 36: the measured facts of the plugin', () => {
   });
 
   it('refuses a host key that is no key line at once', async () => {
-    const { status, output } = await project.up(remote(`create: 'true'`, '{}', { hostKey: 'SHA256:nonsense' }));
+    const { status, output } = await project.up(
+      remote(`create: 'true'`, '{}', { hostKey: 'SHA256:nonsense' }),
+    );
     expect(status).not.toBe(0);
     expect(output).toContain('failed to parse host key');
     expect(output).not.toContain('retrying');
   });
 
   it('says when nothing listens', async () => {
-    const { status, output } = await project.up(remote(`create: 'true'`, '{}', { port: 1, dialErrorLimit: 1 }));
+    const { status, output } = await project.up(
+      remote(`create: 'true'`, '{}', { port: 1, dialErrorLimit: 1 }),
+    );
     expect(status).not.toBe(0);
     expect(output).toContain('connection refused');
   });

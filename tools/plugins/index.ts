@@ -18,7 +18,9 @@ export type PluginChoice = 'vendor' | 'own' | 'any';
 export class PluginChoiceError extends Error {
   readonly code = 'PLUGIN_CHOICE';
   constructor(variable: string, value: string) {
-    super(`${variable} must be \`vendor\` or \`own\`, got \`${value}\`; unset it to take whichever can be had`);
+    super(
+      `${variable} must be \`vendor\` or \`own\`, got \`${value}\`; unset it to take whichever can be had`,
+    );
     this.name = 'PluginChoiceError';
   }
 }
@@ -88,7 +90,9 @@ async function originOf(engine: Engine, name: PluginName): Promise<string | unde
   const folder = pluginFolder(engine, name);
   const note = await readIfThere(path.join(folder, ORIGIN));
   if (note !== undefined) return note.trim();
-  return (await readIfThere(path.join(folder, `pulumi-resource-${name}`))) === undefined ? undefined : 'vendor';
+  return (await readIfThere(path.join(folder, `pulumi-resource-${name}`))) === undefined
+    ? undefined
+    : 'vendor';
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

@@ -58,7 +58,10 @@ export function globToRegExp(glob: string): RegExp {
     } else if (character === '?') source += '[^/]';
     else if (character === '[') {
       const end = glob.indexOf(']', i + 2);
-      source += `[${glob.slice(i + 1, end).replace(/^!/, '^').replace(/\\/g, '\\\\')}]`;
+      source += `[${glob
+        .slice(i + 1, end)
+        .replace(/^!/, '^')
+        .replace(/\\/g, '\\\\')}]`;
       i = end;
     } else if (character === '{') {
       source += '(?:';

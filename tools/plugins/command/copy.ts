@@ -52,7 +52,9 @@ export const copyFile: ResourceType = {
   check: (inputs) => checkFields(COPY_FILE, inputs),
   diff: (change) => differs(change, 'all'),
   async create(wire, operation) {
-    const { connection, localPath, remotePath } = plain(wire) as unknown as CopyInputs & { localPath: string };
+    const { connection, localPath, remotePath } = plain(wire) as unknown as CopyInputs & {
+      localPath: string;
+    };
     await stat(localPath);
     await withSftp(connection, operation, (files) => files.upload(localPath, remotePath));
     return { id: uniqueId(''), outputs: wire };

@@ -26,9 +26,7 @@ export async function dial(
     return { client, close: () => client.end() };
   }
   const jumpConfig = inProxy(() => sshConfig(proxy));
-  const jump = await asProxy(
-    retrying('Dial proxy', proxy, operation, () => connect(proxy, jumpConfig)),
-  );
+  const jump = await asProxy(retrying('Dial proxy', proxy, operation, () => connect(proxy, jumpConfig)));
   const close = (client?: Client): void => {
     client?.end();
     jump.end();
@@ -72,7 +70,8 @@ function sshConfig(end: ConnectionEnd): ConnectConfig {
   };
   if (end.privateKey !== undefined) {
     const key = utils.parseKey(end.privateKey, end.privateKeyPassword);
-    if (key instanceof Error) throw new DialFailedError(`ssh: the private key cannot be read: ${key.message}`);
+    if (key instanceof Error)
+      throw new DialFailedError(`ssh: the private key cannot be read: ${key.message}`);
     config.privateKey = end.privateKey;
     if (end.privateKeyPassword !== undefined) config.passphrase = end.privateKeyPassword;
   }
@@ -138,7 +137,9 @@ async function retrying<T>(
       if (dialErrorLimit > -1 && failures > dialErrorLimit) {
         throw new DialFailedError(`after ${failures - 1} failed attempts: ${messageOf(error)}`);
       }
-      operation.log.status(`${what} ${failures}/${dialErrorLimit === -1 ? 'inf' : dialErrorLimit} failed: retrying`);
+      operation.log.status(
+        `${what} ${failures}/${dialErrorLimit === -1 ? 'inf' : dialErrorLimit} failed: retrying`,
+      );
     }
     await delay(wait, undefined, { signal: operation.signal });
     wait = Math.min(wait * 1.5, 5_000);

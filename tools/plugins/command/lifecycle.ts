@@ -7,7 +7,10 @@ import { containsUnknown, sameValue, UNKNOWN, type Wire, type WireMap } from '..
  * Compares deployed with wanted inputs. Only a change of a whole replacing input is a replacement here; changes
  * inside one (`triggers[0]`) are made replacements by the engine, which the SDK asks for it.
  */
-export function differs(change: DiffRequest, replacing: readonly string[] | 'all'): readonly PropertyChange[] {
+export function differs(
+  change: DiffRequest,
+  replacing: readonly string[] | 'all',
+): readonly PropertyChange[] {
   return changesBetween(change.oldInputs, change.inputs).map((found) => ({
     ...found,
     replace: replacing === 'all' || (found.path === inputOf(found) && replacing.includes(found.path)),

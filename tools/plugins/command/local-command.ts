@@ -47,7 +47,8 @@ async function outputsOf(
   const printed = await runLocally(command, inputs, previous, operation);
   const directory = inputs.dir ?? process.cwd();
   if (inputs.assetPaths !== undefined) kept['assets'] = await collectAssets(directory, inputs.assetPaths);
-  if (inputs.archivePaths !== undefined) kept['archive'] = await collectArchive(directory, inputs.archivePaths);
+  if (inputs.archivePaths !== undefined)
+    kept['archive'] = await collectArchive(directory, inputs.archivePaths);
   return { ...kept, ...printed };
 }
 

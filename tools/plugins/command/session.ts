@@ -71,7 +71,9 @@ export class Session {
 
   /** Sets one variable; throws {@link EnvironmentRefusedError} when the server says no. */
   async setEnvironment(name: string, value: string): Promise<void> {
-    const accepted = await this.request(() => this.raw._protocol.env(this.channel.outgoing.id, name, value, true));
+    const accepted = await this.request(() =>
+      this.raw._protocol.env(this.channel.outgoing.id, name, value, true),
+    );
     if (!accepted) throw new EnvironmentRefusedError(name);
   }
 

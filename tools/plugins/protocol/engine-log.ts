@@ -48,7 +48,8 @@ export class EngineLog {
         new Promise<void>((resolve) => {
           if (this.client === undefined) return resolve();
           this.client.log(request, (error) => {
-            if (error !== null) process.stderr.write(`${message}\n(the engine's log refused it: ${error.message})\n`);
+            if (error !== null)
+              process.stderr.write(`${message}\n(the engine's log refused it: ${error.message})\n`);
             resolve();
           });
         }),

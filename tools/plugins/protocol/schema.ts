@@ -1,6 +1,16 @@
 /** Checks inputs against a description of their fields: types, defaults, and what is secret by nature. */
 import type { Checked, CheckFailure } from './provider';
-import { bare, isArchive, isAsset, isList, isMap, isUnknown, secret, type Wire, type WireMap } from './values';
+import {
+  bare,
+  isArchive,
+  isAsset,
+  isList,
+  isMap,
+  isUnknown,
+  secret,
+  type Wire,
+  type WireMap,
+} from './values';
 
 export type FieldType =
   | 'string'
@@ -46,7 +56,8 @@ function checkObject(type: Fields, inputs: WireMap, prefix: string, failures: Ch
   for (const [name, field] of Object.entries(type.fields)) {
     const value = result[name] ?? field.default;
     if (value === undefined) {
-      if (field.required === true) failures.push({ property: prefix + name, reason: 'is required but missing' });
+      if (field.required === true)
+        failures.push({ property: prefix + name, reason: 'is required but missing' });
       continue;
     }
     const wasSecret = bare(value) !== value;
@@ -76,7 +87,7 @@ function checkValue(type: FieldType, value: Wire, path: string, failures: CheckF
   }
   if (!isMap(own) || isAsset(own) || isArchive(own)) return expect(false, 'an object');
   if ('mapOf' in type) {
-    for (const [key, item] of Object.entries(own)) {
+    for (const [key, item] of Object.entries(own as WireMap)) {
       checkValue(type.mapOf, bare(item) as Wire, `${path}.${key}`, failures);
     }
     return value;

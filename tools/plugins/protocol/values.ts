@@ -32,7 +32,9 @@ export function isList(value: Wire | undefined): value is readonly Wire[] {
   return Array.isArray(value);
 }
 
-export function isSecret(value: Wire | undefined): value is { readonly value: Wire; readonly [key: string]: Wire } {
+export function isSecret(
+  value: Wire | undefined,
+): value is { readonly value: Wire; readonly [key: string]: Wire } {
   return isMap(value) && value[SIGNATURE] === SECRET;
 }
 

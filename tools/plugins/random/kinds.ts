@@ -157,5 +157,7 @@ export const uuid: RandomKind = {
 };
 
 function atLeastOne(property: string, value: Wire | undefined): readonly CheckFailure[] {
-  return typeof value === 'number' && value < 1 ? [{ property, reason: `must be at least 1, got ${value}` }] : [];
+  return typeof value === 'number' && value < 1
+    ? [{ property, reason: `must be at least 1, got ${value}` }]
+    : [];
 }

@@ -85,7 +85,9 @@ export class Project {
   /** Every resource in the state, as exported: secrets encrypted. */
   async resources(): Promise<readonly ExportedResource[]> {
     const { stdout } = await this.capture(['stack', 'export']);
-    return (JSON.parse(stdout) as { deployment: { resources?: ExportedResource[] } }).deployment.resources ?? [];
+    return (
+      (JSON.parse(stdout) as { deployment: { resources?: ExportedResource[] } }).deployment.resources ?? []
+    );
   }
 
   /** The one resource with this logical name. */
