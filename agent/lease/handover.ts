@@ -68,6 +68,7 @@ function begin(d: Draft, about: Pick<Handover, 'cause' | 'requestId' | 'by' | 'r
     phaseEnds: d.e.now,
     askId: 0,
     finalBoundMs: d.s.config.handoverSyncMs,
+    heldSince: Infinity,
     clean: false,
     swap: null,
   };
@@ -82,6 +83,7 @@ function enter(d: Draft, phase: HandoverPhase, boundMs: number): number {
 
 function startSync(d: Draft, phase: 'pre-sync' | 'final-sync', boundMs: number): void {
   const id = enter(d, phase, boundMs);
+  if (phase === 'final-sync') patchHandover(d, { heldSince: d.e.now });
   d.actions.push({ type: 'sync', id, boundMs });
 }
 
@@ -119,7 +121,7 @@ export function peerChecked(d: Draft, id: number, reachable: boolean): void {
   } else if (handover.phase === 'peer-check') {
     startSync(d, 'final-sync', handover.finalBoundMs);
   } else {
-    enter(d, 'swap', d.s.config.ttlMs);
+    enter(d, 'swap', d.s.config.ttlMs + d.s.config.marginMs);
     d.s.nextStoreAt = d.e.now;
   }
 }
@@ -154,6 +156,7 @@ export function sendSwap(d: Draft): boolean {
   const { hold, handover, config } = d.s;
   if (hold === null || handover === null || hold.etag === null || hold.etag === ABSENT) return false;
   if (handover.phase !== 'swap' || !holdsLease(d.s, d.e.now)) return false;
+  if (d.e.now < handover.heldSince + config.marginMs) return false;
   const lease = newLease(d, hold.epoch + 1, config.peer);
   const entry: LeaseHistoryEntry = {
     epoch: lease.epoch,

@@ -161,6 +161,8 @@ export interface Handover {
   readonly phaseBegan: number;
   readonly askId: number;
   readonly finalBoundMs: number;
+  /** Since when writes are refused: an acknowledgement that was decided before is given the safety margin to leave. */
+  readonly heldSince: number;
   readonly clean: boolean;
   readonly requestId: number | null;
   readonly by: string;

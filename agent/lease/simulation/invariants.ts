@@ -1,0 +1,46 @@
+/** What must never happen, whatever the world does; and that somebody serves in the end. */
+import type { Lease } from '../../../infra/contract/agent-api';
+
+export class InvariantBrokenError extends Error {
+  readonly code = 'INVARIANT_BROKEN';
+  constructor(
+    readonly rule: string,
+    detail: string,
+  ) {
+    super(`${rule}: ${detail}`);
+    this.name = 'InvariantBrokenError';
+  }
+}
+
+export function broken(rule: string, detail: string): never {
+  throw new InvariantBrokenError(rule, detail);
+}
+
+/** Watches the lease object: the epoch grows by one at each change of holder, and at no other time. */
+export function checkLeaseChange(before: Lease | null, after: Lease, now: number): void {
+  const told = `at ${now}: ${before?.epoch ?? 0} ${before?.holder ?? 'nobody'} → ${after.epoch} ${after.holder}`;
+  if (before === null) {
+    if (after.epoch !== 1) broken('epoch starts at one', told);
+  } else if (after.holder === before.holder) {
+    if (after.epoch !== before.epoch) broken('epoch changes with the holder only', told);
+  } else if (after.epoch !== before.epoch + 1) {
+    broken('epoch grows by one', told);
+  }
+}
+
+/** Watches acknowledged writes: none by an earlier holder once a later one has acknowledged. */
+export class Acknowledgements {
+  readonly ids: { readonly id: number; readonly epoch: number }[] = [];
+  private highest = 0;
+
+  add(id: number, epoch: number, site: string, now: number): void {
+    if (epoch < this.highest) {
+      broken(
+        'no acknowledgement after a later epoch',
+        `${site} acknowledged under ${epoch} after ${this.highest} at ${now}`,
+      );
+    }
+    this.highest = epoch;
+    this.ids.push({ id, epoch });
+  }
+}

@@ -1,0 +1,280 @@
+/** Two sites, a witness and a network in one deterministic timeline, watched all the time. */
+import type { Lease } from '../../../infra/contract/agent-api';
+import type { LeaseConfig } from '../model';
+import { lineageReason } from '../lineage';
+import { MemoryLeaseStore } from '../memory-store';
+import type { PersistedState } from '../ports';
+import { reprotectRefusal } from '../requests';
+import { Agenda } from './agenda';
+import { Acknowledgements, broken, checkLeaseChange } from './invariants';
+import type { Mutation } from './mutation';
+import { Network } from './network';
+import { HEAL_AT_MS, TTL_MS, type Fault, type Plan, type SiteName } from './plan';
+import { Random } from './random';
+import { SimulatedSite } from './site';
+
+/** A claim or hand-over as it was when it was sent. */
+interface Sent {
+  readonly at: number;
+  readonly cause: string;
+  readonly accepted: boolean;
+  readonly promotable: boolean;
+  readonly tainted: number | null;
+}
+
+export class World {
+  readonly agenda = new Agenda();
+  readonly random: Random;
+  readonly network: Network;
+  readonly store = new MemoryLeaseStore();
+  readonly acknowledgements = new Acknowledgements();
+  /** When a site last told its peer that it could take over. */
+  readonly lastPromotable = new Map<SiteName, number>();
+  readonly log: string[] = [];
+  /** Changes of holder, for coverage. */
+  readonly changes: string[] = [];
+  private readonly sites: Readonly<Record<SiteName, SimulatedSite>>;
+  private readonly sent = new Map<string, Sent>();
+  private readonly tainted: Record<SiteName, number | null> = { a: null, b: null };
+  private lastChangeAt = -Infinity;
+  private lastWritableAt = -Infinity;
+  private requests = 0;
+
+  constructor(
+    readonly plan: Plan,
+    private readonly mutation: Mutation,
+    private readonly keepLog = false,
+  ) {
+    this.random = new Random(plan.seed);
+    this.network = new Network(this.agenda, this.random, 2.5 * TTL_MS);
+    this.sites = { a: this.makeSite('a', plan.clocks[0]), b: this.makeSite('b', plan.clocks[1]) };
+  }
+
+  site(name: SiteName): SimulatedSite {
+    return this.sites[name];
+  }
+
+  run(): void {
+    const { agenda, plan } = this;
+    this.sites.a.start();
+    agenda.after(this.random.between(0, 500), () => this.sites.b.start());
+    for (const fault of plan.faults) agenda.at(fault.at, () => this.strike(fault));
+    this.write(0);
+    agenda.at(HEAL_AT_MS, () => this.heal());
+    const end = HEAL_AT_MS + 5000 + 4 * TTL_MS + plan.cooldownMs;
+    agenda.runUntil(end, () => this.watch());
+    this.checkService();
+  }
+
+  storeWrite(lease: Lease, ifMatch: string): { etag: string } | 'conflict' {
+    const found = this.store.readNow();
+    const before = found === 'absent' ? null : found.lease;
+    const condition = this.mutation.storeIgnoresEtags === true && found !== 'absent' ? found.etag : ifMatch;
+    const result = this.store.writeNow(lease, condition);
+    if (result === 'conflict') return result;
+    checkLeaseChange(before, lease, this.agenda.now);
+    if (before?.holder !== lease.holder) this.holderChanged(before, lease);
+    return result;
+  }
+
+  /** Notes under what circumstances a change of holder is sent. */
+  sending(site: SimulatedSite, lease: Lease): void {
+    if (this.sent.has(lease.nonce)) return;
+    const pending = site.state.persisted.pendingClaim;
+    const entry = pending?.lease.nonce === lease.nonce ? pending.entry : site.state.handover?.swap?.entry;
+    if (entry === undefined) return;
+    this.note(`${site.name} sends epoch ${lease.epoch} for ${lease.holder}: ${entry.cause}`);
+    this.sent.set(lease.nonce, {
+      at: this.agenda.now,
+      cause: entry.cause,
+      accepted: entry.acceptedDataLoss !== null,
+      promotable: site.promotable(),
+      tainted: this.tainted[site.name],
+    });
+    if (entry.cause === 'expired' || entry.cause === 'handover-sick') this.checkCooldown(site);
+  }
+
+  persisted(site: SimulatedSite, value: PersistedState): void {
+    const held = this.tainted[site.name];
+    if (held === null) return;
+    const clean = value.cleanHandoverEpoch === held;
+    if (clean && value.lastHeldEpoch === held) this.checkNothingLost(site.peer, held);
+    const reprotected = !value.reprotecting && (value.reprotectedEpoch ?? 0) > held;
+    if (clean || reprotected) this.tainted[site.name] = null;
+  }
+
+  acknowledged(id: number, epoch: number, site: SiteName): void {
+    this.acknowledgements.add(id, epoch, site, this.agenda.now);
+  }
+
+  told(site: SimulatedSite, kind: string, detail: string): void {
+    this.note(`${site.name} ${kind} ${detail}`);
+  }
+
+  private makeSite(name: SiteName, clock: number): SimulatedSite {
+    const { plan, mutation } = this;
+    const config: LeaseConfig = {
+      site: name,
+      peer: name === 'a' ? 'b' : 'a',
+      initialHolder: name === 'a',
+      ttlMs: TTL_MS,
+      marginMs: plan.marginMs,
+      drift: plan.drift,
+      mode: plan.mode,
+      cooldownMs: plan.cooldownMs,
+      maxSwitchesPerHour: 100,
+      handoverSyncMs: 2000,
+      preSyncMs: 5000,
+    };
+    // Each within half the bound of true time, so that the two differ by the bound at most.
+    const rate = 1 + (clock * plan.drift) / 2;
+    const offset = this.random.between(0, 1e7);
+    return new SimulatedSite(name, this, mutation.config?.(config) ?? config, rate, offset, mutation);
+  }
+
+  private watch(): void {
+    const { a, b } = this.sites;
+    const writable = [a, b].filter((site) => site.writable());
+    if (writable.length > 1) broken('one writable site', `both are at ${this.agenda.now}`);
+    for (const site of writable) {
+      this.lastWritableAt = this.agenda.now;
+      this.tainted[site.name] = site.state.hold?.epoch ?? null;
+    }
+  }
+
+  private holderChanged(before: Lease | null, after: Lease): void {
+    const { now } = this.agenda;
+    const sent = this.sent.get(after.nonce);
+    const told = `epoch ${after.epoch} for ${after.holder} at ${now}`;
+    this.note(`store: ${told}`);
+    this.lastChangeAt = now;
+    if (sent === undefined) return broken('every change of holder is recorded', told);
+    this.changes.push(sent.cause);
+    if (sent.cause === 'bootstrap') return;
+    if (sent.cause.startsWith('handover')) {
+      const peer = after.holder as SiteName;
+      const age = sent.at - (this.lastPromotable.get(peer) ?? -Infinity);
+      if (age > 2 * TTL_MS * (1 + this.plan.drift)) {
+        broken('no switch to a site that is not promotable', `${told}, last promotable ${age} ms before`);
+      }
+      return;
+    }
+    if (sent.accepted) return;
+    if (!sent.promotable) broken('no switch to a site that is not promotable', told);
+    if (sent.tainted !== null && before !== null && sent.tainted < before.epoch) {
+      broken('no failback by itself', `${told}, tainted since epoch ${sent.tainted}`);
+    }
+  }
+
+  private checkCooldown(site: SimulatedSite): void {
+    const { now } = this.agenda;
+    if (site.startedAt >= this.lastChangeAt || this.changes.length < 2) return;
+    if ((now - this.lastChangeAt) * (1 + this.plan.drift) < this.plan.cooldownMs - 1) {
+      broken('cooldown', `${site.name} switches ${now - this.lastChangeAt} ms after the last switch`);
+    }
+  }
+
+  private checkNothingLost(receiver: SimulatedSite, epoch: number): void {
+    const lost = this.acknowledgements.ids.filter((ack) => ack.epoch === epoch && !receiver.data.has(ack.id));
+    if (lost.length > 0) broken('a clean hand-over loses nothing', `${lost.length} writes of epoch ${epoch}`);
+  }
+
+  private strike(fault: Fault): void {
+    this.note(`fault ${JSON.stringify(fault)}`);
+    switch (fault.kind) {
+      case 'cut':
+        return this.network.cut(fault.links, fault.ms);
+      case 'slow':
+        return this.network.slow(fault.links, fault.ms);
+      case 'pause':
+        return this.site(fault.site).pause(fault.ms);
+      case 'crash':
+        return this.site(fault.site).crash(fault.ms);
+      case 'canary':
+        this.site(fault.site).canaryFailsUntil = this.agenda.now + fault.ms;
+        return;
+      case 'unpromotable':
+        this.site(fault.site).unpromotableUntil = this.agenda.now + fault.ms;
+        return;
+      case 'pause-on':
+      case 'crash-on':
+        this.site(fault.site).traps.push({ ...fault, left: fault.nth });
+        return;
+      case 'promote':
+      case 'switch':
+      case 'reprotect':
+        return this.operate(fault);
+    }
+  }
+
+  private operate(fault: Extract<Fault, { kind: 'promote' | 'switch' | 'reprotect' }>): void {
+    const site = this.site(fault.site);
+    const id = ++this.requests;
+    const request = { by: 'operator', reason: 'drill' };
+    site.inProcess(site.process, () => {
+      if (fault.kind === 'promote') {
+        site.feed({ type: 'promote', id, request: { ...request, acceptDataLoss: fault.accept } });
+      } else if (fault.kind === 'switch') {
+        site.feed({ type: 'switch', id, request });
+      } else {
+        this.reprotect(site);
+      }
+    });
+  }
+
+  private reprotect(site: SimulatedSite): void {
+    const holder = site.peer;
+    if (reprotectRefusal(site.state) !== null) return;
+    site.feed({ type: 'begin-reprotect' });
+    const { process } = site;
+    this.agenda.after(this.random.between(20, 500), () =>
+      site.inProcess(process, () => {
+        const epoch = holder.state.hold?.epoch;
+        if (epoch === undefined || !holder.writable() || !site.disk.reprotecting || site.state.hold !== null)
+          return;
+        site.data = new Set(holder.data);
+        site.feed({ type: 'mark-reprotected', epoch });
+      }),
+    );
+  }
+
+  private write(id: number): void {
+    const target = this.random.chance(0.5) ? this.sites.a : this.sites.b;
+    target.clientWrite(id);
+    target.peer.clientWrite(id + 1);
+    this.agenda.after(this.random.between(50, 350), () => this.write(id + 2));
+  }
+
+  private heal(): void {
+    this.note('heal');
+    this.network.heal();
+    for (const site of Object.values(this.sites)) {
+      site.traps.length = 0;
+      site.canaryFailsUntil = 0;
+      site.unpromotableUntil = 0;
+      if (site.name === this.plan.lost) site.crash(Infinity);
+      else site.resume();
+    }
+  }
+
+  /** Once all is well again somebody serves, if there is anybody who may. */
+  private checkService(): void {
+    if (this.agenda.now - this.lastWritableAt < 1000) return;
+    const found = this.store.readNow();
+    const holder = found === 'absent' ? null : (found.lease.holder as SiteName);
+    const survivors = Object.values(this.sites).filter((site) => site.alive);
+    const could = survivors.filter((site) => {
+      if (site.name === holder) return site.state.persisted.reprotecting === false;
+      if (holder === null) return site.name === 'a';
+      return this.plan.mode === 'automatic' && lineageReason(site.state.persisted) === null;
+    });
+    if (could.length > 0) {
+      const names = could.map((site) => site.name).join(' and ');
+      broken('somebody serves in the end', `${names} could; the lease is ${holder ?? 'nobody'}'s`);
+    }
+  }
+
+  private note(line: string): void {
+    if (this.keepLog) this.log.push(`${this.agenda.now.toFixed(0).padStart(6)} ${line}`);
+  }
+}
