@@ -95,6 +95,17 @@ describe('local command', () => {
     await until(() => !existsSync(`/proc/${pid}`));
   });
 
+  it('ends with its command when the engine is killed', async () => {
+    if (process.env['COMMAND_PLUGIN'] === 'vendor') return; // it looks after its engine every five minutes only
+    const child = await project.startUp(local(`create: 'echo $$ $PPID > ${file('pids')}; exec sleep 300'`));
+    const end = finished(child);
+    await until(() => existsSync(file('pids')));
+    child.kill('SIGKILL');
+    await end;
+    for (const pid of (await lines('pids')).join(' ').split(' '))
+      await until(() => !existsSync(`/proc/${pid}`));
+  });
+
   it('keeps a secret environment encrypted in the state', async () => {
     await project.mustUp(local(`create: 'true', environment: { A: pulumi.secret('hush-hush') }`));
     expect(await project.stateText()).not.toContain('hush-hush');

@@ -19,6 +19,10 @@ const MESSAGE_LIMITS = {
   'grpc.max_send_message_length': MAX_MESSAGE,
 };
 
+const ENGINE_CHECK_MS = 2_000;
+/** For telling servers to end what runs on them. */
+const TIME_TO_STOP_MS = 500;
+
 /** The engine asked for a resource type that this plugin does not have. */
 export class UnknownResourceTypeError extends Error {
   readonly code = 'UNKNOWN_RESOURCE_TYPE';
@@ -41,14 +45,17 @@ export async function serve(provider: Provider, argv: readonly string[]): Promis
     ),
   );
   process.stdout.write(`${port}\n`);
-  endWithEngine(process.ppid);
+  endWithEngine(process.ppid, running);
 }
 
-/** An engine that was killed cannot end its plugins, so they notice by themselves. */
-function endWithEngine(engine: number): void {
-  setInterval(() => {
-    if (process.ppid !== engine) process.exit(1);
-  }, 2_000).unref();
+/** An engine that was killed cannot end its plugins, so they notice by themselves, and end what they run. */
+function endWithEngine(engine: number, running: RunningOperations): void {
+  const watch = setInterval(() => {
+    if (process.ppid === engine) return;
+    clearInterval(watch);
+    running.cancel();
+    setTimeout(() => process.exit(1), TIME_TO_STOP_MS);
+  }, ENGINE_CHECK_MS).unref();
 }
 
 function engineAddress(argv: readonly string[]): string | undefined {
