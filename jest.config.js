@@ -2,9 +2,11 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  roots: ['infra', 'components', 'stacks', 'agent', 'scripts', 'lab', 'tools'].map((dir) => `<rootDir>/${dir}`),
+  roots: ['infra', 'components', 'stacks', 'agent', 'scripts', 'lab', 'tools'].map(
+    (dir) => `<rootDir>/${dir}`,
+  ),
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.(lab|engine)\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(lab|engine|conformance)\\.test\\.ts$'],
   transform: { '^.+\\.ts$': ['ts-jest', { isolatedModules: true, diagnostics: false }] },
   maxWorkers: 2,
 };

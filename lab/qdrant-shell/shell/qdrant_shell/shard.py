@@ -10,7 +10,7 @@ from typing import Callable, Optional
 import orjson
 
 from .errors import service_error
-from .files import write_durably
+from .files import create_durably
 from .gate import WriteGate
 from .shard_client import ShardClient
 from .spawner import Spawner
@@ -89,7 +89,7 @@ class Shard:
         async with self._restore_lock:
             self.discards_writes += 1
             try:
-                write_durably(self._flag, b"")
+                create_durably(self._flag)
                 async with self.gate.frozen():
                     client, self._client = self._client, None
                     if client is not None:
