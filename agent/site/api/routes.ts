@@ -1,0 +1,76 @@
+/** Every path of the agent's API and what it answers. */
+import { z } from 'zod';
+import type { PromiseResponse } from '../../../infra/contract/agent-api';
+import { mayServeInference, mayServeVectors } from '../edge-verdicts';
+import type { Operations } from '../operations';
+import type { KeeperPort } from '../ports';
+import type { SiteView } from '../site-view';
+import { post, type Answer, type Route } from './server';
+
+const Person = z.object({ by: z.string().min(1).max(200), reason: z.string().min(1).max(2000) });
+const Promote = Person.extend({ acceptDataLoss: z.boolean().optional() });
+const PromiseBody = z.object({ from: z.string().min(1), epoch: z.number().int().nonnegative() });
+const PeerApply = z.object({ publishId: z.string().min(1).max(100) });
+const Nothing = z.unknown();
+
+export interface RouteOptions {
+  readonly view: SiteView;
+  readonly keeper: KeeperPort;
+  readonly operations: Operations;
+  readonly metrics: () => Promise<Answer>;
+  readonly peerSite: string;
+}
+
+export function routes(options: RouteOptions): Route[] {
+  const { view, keeper, operations } = options;
+  return [
+    get('/readyz', 'open', () => {
+      const body = view.readyz();
+      return { status: body.ready ? 200 : 503, body };
+    }),
+    get('/promotable', 'operator', () => {
+      const body = view.promotable();
+      return { status: body.promotable ? 200 : 503, body };
+    }),
+    get('/status', 'operator', () => ok(view.status())),
+    get('/metrics', 'operator', () => options.metrics()),
+    get('/edge/inference', 'open', () => edge(mayServeInference(view.edgeFacts()))),
+    get('/edge/vectors', 'open', () => edge(mayServeVectors(view.edgeFacts()))),
+    post('/failover/promote', 'operator', Promote, async ({ by, reason, acceptDataLoss }) =>
+      ok(
+        await operations.promote(
+          acceptDataLoss === undefined ? { by, reason } : { by, reason, acceptDataLoss },
+        ),
+      ),
+    ),
+    post('/failover/switch', 'operator', Person, async (body) => ok(await operations.switch(body))),
+    post('/failover/reprotect', 'operator', Person, async (body) => ok(await operations.reprotect(body))),
+    post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
+    post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),
+    get('/peer/status', 'peer', () => ok(view.status())),
+    post('/peer/promise', 'peer', PromiseBody, (body) => promise(body).then(ok)),
+    post('/peer/apply', 'peer', PeerApply, async (body) => ok(await operations.applyExactly(body.publishId))),
+    post('/peer/wake', 'peer', Nothing, () => {
+      keeper.wake();
+      return { status: 204 };
+    }),
+  ];
+
+  /** A promise to anybody but the peer would bind this site to a stranger. */
+  async function promise(body: z.output<typeof PromiseBody>): Promise<PromiseResponse> {
+    if (body.from !== options.peerSite) return { granted: false, epoch: body.epoch };
+    return keeper.onPromise(body);
+  }
+}
+
+function get(path: string, access: Route['access'], handle: () => Answer | Promise<Answer>): Route {
+  return { method: 'GET', path, access, handle };
+}
+
+function ok(body: unknown): Answer {
+  return { status: 200, body };
+}
+
+function edge(verdict: { readonly serve: boolean; readonly why: string }): Answer {
+  return { status: verdict.serve ? 200 : 503, body: verdict };
+}

@@ -1,0 +1,164 @@
+/** What the daemon does by itself between requests: keeps ages and versions known, cleans up, resumes. */
+import type { SiteAgentSpec } from '../../infra/contract/site-spec';
+import { SkippedError, messageOf } from './errors';
+import type { Operations } from './operations';
+import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './ports';
+import type { QdrantClient } from './qdrant/client';
+import { canonicalJson } from './snapshots/hashing';
+import type { Publisher } from './snapshots/publish';
+import type { SnapshotStore } from './snapshots/store';
+import { ageOf, anchorAge } from './state/age';
+import type { Ledger } from './state/ledger';
+import type { Parity } from './readiness';
+
+export interface BackgroundOptions {
+  readonly spec: SiteAgentSpec;
+  readonly keeper: KeeperPort;
+  readonly ledger: Ledger;
+  readonly clock: SiteClock;
+  readonly qdrant: Pick<QdrantClient, 'version'>;
+  readonly store: SnapshotStore;
+  readonly operations: Operations;
+  readonly publisher: Pick<Publisher, 'removeLeftovers'>;
+  readonly record: RecordEvent;
+}
+
+const MAX_INTERVAL_MS = 10_000;
+
+export class Background {
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> | null = null;
+  private again = false;
+  private stopped = false;
+  private wasHolding = false;
+  private cleaned = false;
+  private resumed = false;
+  private qdrantVersion: string | null = null;
+  private readonly told = new Set<string>();
+
+  constructor(private readonly options: BackgroundOptions) {}
+
+  get versions(): { qdrant: string | null; vllm: string | null } {
+    return { qdrant: this.qdrantVersion, vllm: null };
+  }
+
+  start(): void {
+    this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Something has changed that is worth looking at now. */
+  wake(): void {
+    if (this.stopped) return;
+    if (this.running !== null) this.again = true;
+    else this.run();
+  }
+
+  async learnPeerParity(parity: Parity): Promise<void> {
+    const { ledger } = this.options;
+    const { configHash, modelSha256, qdrantVersion } = parity;
+    const seen = { configHash, modelSha256, qdrantVersion };
+    if (canonicalJson(ledger.state.peerParity) !== canonicalJson(seen))
+      await ledger.update({ peerParity: seen });
+  }
+
+  private run(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.running = this.round().finally(() => {
+      this.running = null;
+      if (this.stopped) return;
+      const intervalMs = Math.min(MAX_INTERVAL_MS, this.options.spec.canary.intervalSeconds * 1000);
+      this.timer = setTimeout(() => this.run(), this.again ? 0 : intervalMs);
+      this.again = false;
+    });
+  }
+
+  private async round(): Promise<void> {
+    await this.attempt('qdrant-version', () => this.learnVersion());
+    await this.attempt('holding', () => this.followLease());
+    await this.attempt('ages', () => this.refreshAges());
+    await this.attempt('leftovers', () => this.cleanOnce());
+    await this.attempt('resume', () => this.resumeOnce());
+  }
+
+  /** Each by itself: one that fails must not keep the others from being done. */
+  private async attempt(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.stopped) return;
+    try {
+      await work();
+      this.told.delete(what);
+    } catch (error) {
+      if (this.told.has(what) || error instanceof SkippedError) return;
+      this.told.add(what);
+      this.options.record('alert', `${what}: ${messageOf(error)}`);
+    }
+  }
+
+  private async learnVersion(): Promise<void> {
+    try {
+      this.qdrantVersion = await this.options.qdrant.version();
+    } catch {
+      // The vectors canary tells of it.
+      this.qdrantVersion = null;
+    }
+  }
+
+  /** From the claim on, what is here is the service's data and no longer a copy; the first publish says so at once. */
+  private async followLease(): Promise<void> {
+    const { keeper, ledger, operations } = this.options;
+    const holding = heldEpoch(keeper) !== null;
+    const took = holding && !this.wasHolding;
+    this.wasHolding = holding;
+    if (!took) return;
+    const { applied, applying } = ledger.state;
+    if (applied !== null || applying !== null) await ledger.update({ applied: null, applying: null });
+    const epoch = heldEpoch(keeper);
+    if (ledger.state.published?.epoch !== epoch) {
+      // In the background: the next round must not wait for a big publish.
+      void this.attempt('first-publish', async () => void (await operations.publish()));
+    }
+  }
+
+  /** After a reboot monotonic time has begun again: the ages are read from the store. */
+  private async refreshAges(): Promise<void> {
+    const { ledger, clock } = this.options;
+    const { applied, published } = ledger.state;
+    if (applied !== null && ageOf(applied.anchor, clock) === null) {
+      const anchor = await this.storedAge(applied.site, applied.id);
+      if (ledger.state.applied?.id === applied.id) await ledger.update({ applied: { ...applied, anchor } });
+    }
+    if (published !== null && ageOf(published.anchor, clock) === null) {
+      const anchor = await this.storedAge(published.site, published.id);
+      if (ledger.state.published?.id === published.id)
+        await ledger.update({ published: { ...published, anchor } });
+    }
+  }
+
+  private async storedAge(site: string, id: string) {
+    const { manifest, ageSeconds } = await this.options.store.readManifest(site, id);
+    return anchorAge(this.options.clock, ageSeconds + manifest.capturedSeconds);
+  }
+
+  private async cleanOnce(): Promise<void> {
+    if (this.cleaned || this.options.operations.busy !== null) return;
+    await this.options.publisher.removeLeftovers();
+    this.cleaned = true;
+  }
+
+  /** An apply that was cut short is done again without waiting for the timer. */
+  private async resumeOnce(): Promise<void> {
+    const { keeper, ledger, operations } = this.options;
+    if (this.resumed || keeper.lease() === null || operations.busy !== null) return;
+    if (ledger.state.applying === null || keeper.state() !== 'standby') {
+      this.resumed = true;
+      return;
+    }
+    this.resumed = true;
+    await operations.apply();
+  }
+}

@@ -1,0 +1,141 @@
+/** The peer's agent, through the peer's edge: TLS by the peer's name whatever address it is reached at. */
+import { Agent, type Dispatcher } from 'undici';
+import type {
+  PromiseRequest,
+  PromiseResponse,
+  PublishInfo,
+  StatusResponse,
+} from '../../../infra/contract/agent-api';
+import { AgentError } from '../../shared/errors';
+import { codeOf, messageOf } from '../errors';
+
+export class PeerUnreachableError extends AgentError {
+  readonly code = 'PEER_UNREACHABLE';
+}
+
+/** The peer answered, and refused. */
+export class PeerRefusedError extends AgentError {
+  readonly code = 'PEER_REFUSED';
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface PeerClientOptions {
+  readonly host: string;
+  readonly addresses: readonly string[];
+  readonly caCertificate?: string;
+  readonly key: string;
+  readonly timeoutMs: number;
+  /** Tests talk plain HTTP to loopback. */
+  readonly origin?: (address: string) => string;
+}
+
+export class PeerClient {
+  private readonly agent: Agent;
+  /** Address that answered last is asked first. */
+  private preferred = 0;
+
+  constructor(private readonly options: PeerClientOptions) {
+    this.agent = new Agent({
+      connections: 4,
+      keepAliveTimeout: 30_000,
+      connect: {
+        servername: options.host,
+        timeout: Math.max(500, Math.floor(options.timeoutMs / options.addresses.length)),
+        ...(options.caCertificate === undefined ? {} : { ca: options.caCertificate }),
+      },
+    });
+  }
+
+  status(): Promise<StatusResponse> {
+    return this.call('GET', '/peer/status');
+  }
+
+  promise(request: PromiseRequest): Promise<PromiseResponse> {
+    return this.call('POST', '/peer/promise', request);
+  }
+
+  async wake(): Promise<void> {
+    await this.call('POST', '/peer/wake');
+  }
+
+  /** Answers when the peer has applied and verified just this publish. */
+  apply(publishId: string, timeoutMs: number): Promise<PublishInfo> {
+    return this.call('POST', '/peer/apply', { publishId }, timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  private async call<T>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+    timeoutMs?: number,
+  ): Promise<T> {
+    const signal = AbortSignal.timeout(timeoutMs ?? this.options.timeoutMs);
+    const { addresses } = this.options;
+    let last: unknown;
+    for (let attempt = 0; attempt < addresses.length; attempt += 1) {
+      const index = (this.preferred + attempt) % addresses.length;
+      try {
+        const answer = await this.send<T>(addresses[index] ?? '', method, path, body, signal);
+        this.preferred = index;
+        return answer;
+      } catch (error) {
+        if (error instanceof PeerRefusedError) throw error;
+        last = error;
+      }
+    }
+    throw new PeerUnreachableError(
+      `The peer ${this.options.host} did not answer ${method} ${path} (${codeOf(last)}: ${messageOf(last)}).`,
+      { cause: last },
+    );
+  }
+
+  private async send<T>(
+    address: string,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const { host, key, origin } = this.options;
+    const literal = address.includes(':') ? `[${address}]` : address;
+    const response = await this.agent.request({
+      origin: origin?.(address) ?? `https://${literal}`,
+      method,
+      path,
+      headers: {
+        host,
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+    });
+    const text = await response.body.text();
+    const { statusCode } = response;
+    if (statusCode === 204) return undefined as T;
+    if (statusCode === 502 || statusCode === 504 || (statusCode === 503 && !isAgentAnswer(text))) {
+      throw new PeerUnreachableError(`the peer's edge answered ${statusCode}: its agent is down`);
+    }
+    if (statusCode < 200 || statusCode > 299) {
+      throw new PeerRefusedError(
+        statusCode,
+        `The peer answered ${statusCode} to ${method} ${path}: ${text.slice(0, 300)}`,
+      );
+    }
+    return JSON.parse(text) as T;
+  }
+}
+
+/** The edge answers 503 by itself when the agent behind it is down; the agent's own 503 carries a code. */
+function isAgentAnswer(text: string): boolean {
+  return text.includes('"code"') || text.includes('"skipped"');
+}

@@ -1,0 +1,144 @@
+/** Everything that can be asked of this site, from what is known already: no call waits for anything. */
+import type {
+  AgentEvent,
+  Health,
+  PromotableResponse,
+  ReadyzResponse,
+  StatusResponse,
+} from '../../infra/contract/agent-api';
+import type { SiteAgentSpec } from '../../infra/contract/site-spec';
+import { worst, type CanaryView } from './canary/canary';
+import type { EdgeFacts } from './edge-verdicts';
+import type { Busy } from './operations';
+import { heldEpoch, type KeeperPort, type SiteClock } from './ports';
+import { notPromotableReasons, notReadyReasons, type CanaryFacts } from './readiness';
+import { ageOf } from './state/age';
+import type { Ledger } from './state/ledger';
+
+export interface RunningVersions {
+  readonly agent: string;
+  readonly qdrant: string | null;
+  readonly vllm: string | null;
+}
+
+export interface SiteViewOptions {
+  readonly spec: SiteAgentSpec;
+  readonly keeper: KeeperPort;
+  readonly ledger: Ledger;
+  readonly clock: SiteClock;
+  readonly canary: { inference(): CanaryView; vectors(): CanaryView };
+  readonly isApplying: () => boolean;
+  readonly busy: () => Busy | null;
+  readonly versions: () => RunningVersions;
+  readonly events: () => readonly AgentEvent[];
+}
+
+export class SiteView {
+  constructor(private readonly options: SiteViewOptions) {}
+
+  readyz(): ReadyzResponse {
+    const { spec, keeper } = this.options;
+    const reasons = notReadyReasons({
+      site: spec.site,
+      writable: keeper.isWritable(),
+      holder: keeper.lease()?.holder ?? null,
+      canary: this.canaryFacts(),
+    });
+    return { ready: reasons.length === 0, site: spec.site, reasons };
+  }
+
+  promotable(): PromotableResponse {
+    const { spec, keeper, ledger } = this.options;
+    const { applied, applying, peerParity } = ledger.state;
+    const reasons = notPromotableReasons({
+      site: spec.site,
+      state: keeper.state(),
+      witness: keeper.witness(),
+      canary: this.canaryFacts(),
+      parity: spec.parity,
+      peerParity,
+      runningQdrant: this.options.versions().qdrant,
+      applied,
+      applying,
+      touching: this.options.isApplying(),
+      dataAgeSeconds: this.dataAgeSeconds(),
+      rpoSeconds: spec.snapshots.rpoSeconds,
+    });
+    return { promotable: reasons.length === 0, site: spec.site, reasons };
+  }
+
+  /** Age of the data that promoting this site would bring back; null for the holder and when it is unknown. */
+  dataAgeSeconds(): number | null {
+    if (this.holds()) return null;
+    return ageOf(this.options.ledger.state.applied?.anchor ?? null, this.options.clock);
+  }
+
+  publishedAgeSeconds(): number | null {
+    return ageOf(this.options.ledger.state.published?.anchor ?? null, this.options.clock);
+  }
+
+  canaryHealth(): { health: Health; since: number } {
+    const views = [this.options.canary.inference(), this.options.canary.vectors()];
+    const health = worst(views.map((view) => view.health));
+    return {
+      health,
+      since: Math.min(...views.filter((view) => view.health === health).map((view) => view.since)),
+    };
+  }
+
+  edgeFacts(): EdgeFacts {
+    return {
+      state: this.options.keeper.state(),
+      holds: this.holds(),
+      inference: this.options.canary.inference().health,
+      vectors: this.options.canary.vectors().health,
+      peer: this.options.keeper.peer().health,
+    };
+  }
+
+  status(): StatusResponse {
+    const { spec, keeper, ledger, canary } = this.options;
+    const { published, applied } = ledger.state;
+    const peer = keeper.peer();
+    const publishedAge = this.publishedAgeSeconds();
+    const dataAge = this.dataAgeSeconds();
+    return {
+      site: spec.site,
+      state: keeper.state(),
+      ready: this.readyz().ready,
+      writable: keeper.isWritable(),
+      lease: keeper.lease(),
+      writableForSeconds: keeper.writableForSeconds(),
+      witness: keeper.witness(),
+      peer: { health: peer.health, state: peer.state, promotable: peer.promotable },
+      canary: { inference: shown(canary.inference()), vectors: shown(canary.vectors()) },
+      promotable: this.promotable(),
+      published:
+        published === null || publishedAge === null ? null : { ...info(published), ageSeconds: publishedAge },
+      applied: applied === null || dataAge === null ? null : { ...info(applied), dataAgeSeconds: dataAge },
+      busy: this.options.busy(),
+      versions: this.options.versions(),
+      parity: spec.parity,
+      switching: { mode: spec.switching.mode },
+      events: this.options.events(),
+    };
+  }
+
+  holds(): boolean {
+    return heldEpoch(this.options.keeper) !== null;
+  }
+
+  private canaryFacts(): CanaryFacts {
+    const { canary } = this.options;
+    return { inference: canary.inference(), vectors: canary.vectors() };
+  }
+}
+
+function shown(view: CanaryView): StatusResponse['canary']['inference'] {
+  return { health: view.health, ageSeconds: view.ageSeconds, detail: view.detail };
+}
+
+function info(publish: { id: string; site: string; epoch: number; points: number; bytes: number }) {
+  const { id, site, epoch, points, bytes } = publish;
+  return { id, site, epoch, points, bytes };
+}

@@ -1,0 +1,259 @@
+/** Puts the parts of the site agent together. What differs in tests comes in through the options. */
+import { join } from 'node:path';
+import { AGENT_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
+import type { SiteAgentSpec } from '../../infra/contract/site-spec';
+import { LeaseKeeper, LineageFile, type LeaseStore } from '../lease';
+import type { Logger } from '../shared/logger';
+import { routes } from './api/routes';
+import { ApiServer } from './api/server';
+import { Background } from './background';
+import { Canary } from './canary/canary';
+import { InferenceProbe } from './canary/inference-probe';
+import { VectorsProbe } from './canary/vectors-probe';
+import type { Credentials } from './configuration';
+import { WriteGate } from './gateway/write-gate';
+import { WriteGateway } from './gateway/write-gateway';
+import { KeyCheck } from './keys';
+import { Metrics } from './metrics';
+import { Operations } from './operations';
+import { PeerClient } from './peer/client';
+import type { SiteClock } from './ports';
+import { QdrantClient } from './qdrant/client';
+import { SiteView } from './site-view';
+import { Applier, type ApplyStep } from './snapshots/apply';
+import { Publisher, type PublishStep } from './snapshots/publish';
+import { Staging } from './snapshots/staging';
+import type { SnapshotStore } from './snapshots/store';
+import { siteClock } from './state/clock';
+import { EventLog } from './state/event-log';
+import { Ledger } from './state/ledger';
+
+export interface SiteFolders {
+  /** The agent's own state. */
+  readonly state: string;
+  /** Under Qdrant's snapshots path, readable by Qdrant. */
+  readonly staging: string;
+}
+
+export interface SiteOptions {
+  readonly spec: SiteAgentSpec;
+  readonly credentials: Credentials;
+  readonly folders: SiteFolders;
+  readonly stores: { readonly lease: LeaseStore; readonly snapshots: SnapshotStore };
+  readonly logger: Logger;
+  readonly agentVersion: string;
+  readonly ports?: { readonly agent: number; readonly gateway: number };
+  readonly peerOrigin?: (address: string) => string;
+  readonly clock?: SiteClock;
+  readonly step?: {
+    readonly publish?: (step: PublishStep) => Promise<void>;
+    readonly apply?: (step: ApplyStep) => Promise<void>;
+  };
+}
+
+/** A running site agent. */
+export interface Site {
+  readonly ports: { readonly agent: number; readonly gateway: number };
+  readonly keeper: LeaseKeeper;
+  readonly view: SiteView;
+  readonly operations: Operations;
+  stop(): Promise<void>;
+}
+
+export async function startSite(options: SiteOptions): Promise<Site> {
+  const { spec, credentials, folders, stores, logger } = options;
+  const clock = options.clock ?? siteClock();
+  const ledger = await Ledger.open(join(folders.state, 'ledger.json'));
+  const events = new EventLog({
+    site: spec.site,
+    clock,
+    logger,
+    epoch: () => keeper.lease()?.epoch ?? null,
+    path: join(folders.state, 'events.jsonl'),
+  });
+  await events.load();
+  const record = events.add.bind(events);
+
+  const qdrant = new QdrantClient({ port: spec.vectors.port, apiKey: credentials.qdrantKey });
+  const gate = new WriteGate();
+  const peer = new PeerClient({
+    host: spec.peer.host,
+    addresses: spec.peer.addresses,
+    key: credentials.peerKey,
+    timeoutMs: spec.lease.requestTimeoutSeconds * 1000,
+    ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
+    ...(options.peerOrigin === undefined ? {} : { origin: options.peerOrigin }),
+  });
+  const askPeer = async (): Promise<StatusResponse> => {
+    const status = await peer.status();
+    await background.learnPeerParity(status.parity);
+    return status;
+  };
+  const keeper: LeaseKeeper = new LeaseKeeper({
+    spec,
+    store: stores.lease,
+    peer: { promise: (request) => peer.promise(request), wake: () => peer.wake(), status: askPeer },
+    local: {
+      promotable: () => view.promotable(),
+      canary: () => view.canaryHealth(),
+      dataAgeSeconds: () => view.dataAgeSeconds(),
+      finalSync: (deadlineMs) => operations.finalSync(deadlineMs),
+    },
+    state: new LineageFile(join(folders.state, 'lineage.json')),
+    onEvent: (event) => {
+      events.push(event);
+      if (event.kind === 'claimed' || event.kind === 'state') background.wake();
+    },
+  });
+
+  const publisher = new Publisher({
+    spec,
+    store: stores.snapshots,
+    qdrant,
+    gate,
+    keeper,
+    ledger,
+    clock,
+    record,
+    agentVersion: options.agentVersion,
+    ...(options.step?.publish === undefined ? {} : { step: options.step.publish }),
+  });
+  const applier = new Applier({
+    spec,
+    store: stores.snapshots,
+    qdrant,
+    staging: new Staging(folders.staging),
+    keeper,
+    ledger,
+    clock,
+    record,
+    divergedFolder: join(folders.state, 'diverged'),
+    ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
+  });
+  const operations = new Operations({
+    site: spec.site,
+    keeper,
+    publisher,
+    applier,
+    peer,
+    ledger,
+    clock,
+    record,
+  });
+  const isApplying = (): boolean => applier.isTouching;
+  const { inferenceProbe, inference, vectors } = canaries(options, clock, qdrant, isApplying, record);
+  const background = new Background({
+    spec,
+    keeper,
+    ledger,
+    clock,
+    qdrant,
+    store: stores.snapshots,
+    operations,
+    publisher,
+    record,
+  });
+  const view: SiteView = new SiteView({
+    spec,
+    keeper,
+    ledger,
+    clock,
+    canary: { inference: () => inference.view(), vectors: () => vectors.view() },
+    isApplying,
+    busy: () => operations.busy,
+    versions: () => ({ agent: options.agentVersion, ...background.versions }),
+    events: () => events.list(),
+  });
+  const metrics = new Metrics({
+    site: spec.site,
+    view,
+    keeper,
+    gate,
+    unpublishedWrites: () => publisher.unpublishedWrites,
+    rpoSeconds: spec.snapshots.rpoSeconds,
+  });
+  const gateway = new WriteGateway({
+    site: spec.site,
+    keeper,
+    gate,
+    keys: new KeyCheck([credentials.qdrantKey]),
+    upstream: { port: spec.vectors.port, apiKey: credentials.qdrantKey },
+    isApplying,
+    counters: metrics.gateway(),
+    onAcknowledged: () => publisher.countWrite(),
+  });
+  const api = new ApiServer({
+    logger,
+    keys: { operator: new KeyCheck([credentials.operatorKey]), peer: new KeyCheck([credentials.peerKey]) },
+    routes: routes({
+      view,
+      keeper,
+      operations,
+      peerSite: spec.peer.site,
+      metrics: async () => ({ status: 200, text: await metrics.text() }),
+    }),
+  });
+
+  const wanted = options.ports ?? { agent: AGENT_PORT, gateway: GATEWAY_PORT };
+  const ports = { gateway: await gateway.listen(wanted.gateway), agent: await api.listen(wanted.agent) };
+  inference.start();
+  vectors.start();
+  keeper.start();
+  background.start();
+  record('started', `agent ${options.agentVersion} of ${spec.site}`);
+
+  return {
+    ports,
+    keeper,
+    view,
+    operations,
+    async stop() {
+      // First of all nothing is acknowledged any more; the lease is left to run out or to be renewed by the next process.
+      await keeper.stop();
+      applier.stop('the agent is stopping');
+      await Promise.all([api.close(), gateway.close(), inference.stop(), vectors.stop(), background.stop()]);
+      await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
+      await events.flush();
+    },
+  };
+}
+
+function canaries(
+  options: SiteOptions,
+  clock: SiteClock,
+  qdrant: QdrantClient,
+  isApplying: () => boolean,
+  record: EventLog['add'],
+) {
+  const { spec, credentials } = options;
+  const { canary } = spec;
+  const timeoutMs = canary.timeoutSeconds * 1000;
+  const settleMs = Math.min(1_000, timeoutMs / 2);
+  const inferenceProbe = new InferenceProbe({
+    port: spec.inference.port,
+    model: spec.inference.modelName,
+    apiKey: credentials.vllmKey,
+    timeoutMs,
+    settleMs,
+  });
+  const vectorsProbe = new VectorsProbe({ qdrant, timeoutMs, isApplying });
+  const build = (name: string, maxProbeMs: number, probe: () => ReturnType<VectorsProbe['probe']>): Canary =>
+    new Canary({
+      name,
+      intervalMs: canary.intervalSeconds * 1000,
+      maxProbeMs,
+      rules: canary,
+      clock,
+      probe,
+      onChange: (health, detail) => {
+        if (health === 'failing') record('canary-failing', detail);
+        if (health === 'healthy') record('canary-recovered', detail);
+      },
+    });
+  return {
+    inferenceProbe,
+    // One missed deadline, then two readings of the metrics.
+    inference: build('inference', timeoutMs + settleMs + 2_000, () => inferenceProbe.probe()),
+    vectors: build('vectors', 2 * timeoutMs, () => vectorsProbe.probe()),
+  };
+}

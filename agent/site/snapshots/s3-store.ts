@@ -1,0 +1,290 @@
+/**
+ * Publishes on an S3 store: `<site>/publishes/<id>/manifest.json`, `<site>/publishes/<id>/<collection>/<shard>.snapshot`
+ * and the pointer `latest`, which moves by `If-Match` only.
+ */
+import type { Readable } from 'node:stream';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { z } from 'zod';
+import { messageOf } from '../errors';
+import { HashingTransform } from './hashing';
+import { parseManifest, type Manifest } from './manifest';
+import {
+  PointerInvalidError,
+  PublishMissingError,
+  SnapshotStoreUnreachableError,
+  type LatestPointer,
+  type PartRef,
+  type SnapshotStore,
+} from './store';
+
+const LATEST = 'latest';
+const Pointer = z.object({ publishId: z.string(), site: z.string(), epoch: z.number() });
+/** With two parts in flight a stream of any size takes about 24 MiB. S3 allows 10,000 parts: 80 GB a shard. */
+const PART_BYTES = 8 * 1024 * 1024;
+
+export interface S3SnapshotStoreOptions {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly caCertificate?: string;
+  /** For the small requests; a part may take as long as it keeps moving. */
+  readonly requestTimeoutMs?: number;
+  readonly partBytes?: number;
+}
+
+export class S3SnapshotStore implements SnapshotStore {
+  private readonly s3: S3Client;
+  private readonly bucket: string;
+  private readonly partBytes: number;
+  private readonly timeoutMs: number;
+
+  constructor(options: S3SnapshotStoreOptions) {
+    this.bucket = options.bucket;
+    this.partBytes = options.partBytes ?? PART_BYTES;
+    this.timeoutMs = options.requestTimeoutMs ?? 10_000;
+    const ca = options.caCertificate === undefined ? {} : { ca: options.caCertificate };
+    this.s3 = new S3Client({
+      endpoint: options.endpoint,
+      region: options.region,
+      forcePathStyle: true,
+      credentials: { accessKeyId: options.accessKey, secretAccessKey: options.secretKey },
+      maxAttempts: 3,
+      // Parts are checked by the SHA-256 in the manifest; aws-chunked trailers are not spoken by every S3 store.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: {
+        connectionTimeout: 5_000,
+        // Idle time on the socket, not the whole transfer.
+        socketTimeout: 30_000,
+        httpAgent: { keepAlive: true, maxSockets: 8 },
+        httpsAgent: { keepAlive: true, maxSockets: 8, ...ca },
+      },
+    });
+  }
+
+  async putPart(ref: PartRef, body: Readable): Promise<{ bytes: number; sha256: string }> {
+    const hashing = new HashingTransform();
+    body.once('error', (error) => hashing.destroy(error));
+    const upload = new Upload({
+      client: this.s3,
+      params: { Bucket: this.bucket, Key: partKey(ref), Body: body.pipe(hashing) },
+      partSize: this.partBytes,
+      queueSize: 2,
+    });
+    try {
+      await upload.done();
+    } catch (error) {
+      body.destroy();
+      throw unreachable(`store ${partKey(ref)}`, error);
+    }
+    return { bytes: hashing.bytes, sha256: hashing.digest() };
+  }
+
+  async openPart(ref: PartRef): Promise<Readable> {
+    const key = partKey(ref);
+    try {
+      const answer = await this.s3.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
+      return answer.Body as Readable;
+    } catch (error) {
+      if (isMissing(error)) throw missing(key);
+      throw unreachable(`read ${key}`, error);
+    }
+  }
+
+  async putManifest(manifest: Manifest): Promise<void> {
+    const Key = manifestKey(manifest.site, manifest.id);
+    const Body = JSON.stringify(manifest);
+    try {
+      await this.s3.send(
+        new PutObjectCommand({ Bucket: this.bucket, Key, Body, ContentType: 'application/json' }),
+        this.short(),
+      );
+    } catch (error) {
+      throw unreachable(`store ${Key}`, error);
+    }
+  }
+
+  async readManifest(site: string, publishId: string): Promise<{ manifest: Manifest; ageSeconds: number }> {
+    const key = manifestKey(site, publishId);
+    const found = await this.readText(key);
+    if (found === null) throw missing(key);
+    return { manifest: parseManifest(found.text, key), ageSeconds: found.ageSeconds };
+  }
+
+  async readLatest(): Promise<{ pointer: LatestPointer; token: string } | null> {
+    const found = await this.readText(LATEST);
+    if (found === null) return null;
+    let pointer: LatestPointer;
+    try {
+      pointer = Pointer.parse(JSON.parse(found.text));
+    } catch (cause) {
+      throw new PointerInvalidError(
+        `The object ${LATEST} names no publish (${messageOf(cause)}). Remove it and publish again from the active site.`,
+        { cause },
+      );
+    }
+    return { pointer, token: found.etag };
+  }
+
+  async moveLatest(pointer: LatestPointer, ifToken: string | null): Promise<'moved' | 'conflict'> {
+    const condition = ifToken === null ? { IfNoneMatch: '*' } : { IfMatch: ifToken };
+    try {
+      await this.s3.send(
+        new PutObjectCommand({
+          Bucket: this.bucket,
+          Key: LATEST,
+          Body: JSON.stringify(pointer),
+          ContentType: 'application/json',
+          ...condition,
+        }),
+        this.short(),
+      );
+      return 'moved';
+    } catch (error) {
+      if (error instanceof S3ServiceException) {
+        const status = error.$metadata.httpStatusCode;
+        if (status === 412 || status === 409 || status === 404) return this.movedAlready(pointer);
+      }
+      throw unreachable(`move ${LATEST}`, error);
+    }
+  }
+
+  async listPublishes(site: string): Promise<string[]> {
+    const prefix = `${site}/publishes/`;
+    const ids = new Set<string>();
+    for await (const key of this.keys(prefix)) {
+      const id = key.slice(prefix.length).split('/')[0];
+      if (id !== undefined && id !== '') ids.add(id);
+    }
+    return [...ids].sort();
+  }
+
+  async removePublish(site: string, publishId: string): Promise<void> {
+    const prefix = `${site}/publishes/${publishId}/`;
+    const manifest = manifestKey(site, publishId);
+    // The manifest goes first: what is left of a removal that was cut short must not look like a publish.
+    await this.deleteKeys([manifest]);
+    let batch: string[] = [];
+    for await (const key of this.keys(prefix)) {
+      batch.push(key);
+      if (batch.length === 500) {
+        await this.deleteKeys(batch);
+        batch = [];
+      }
+    }
+    await this.deleteKeys(batch);
+  }
+
+  async close(): Promise<void> {
+    this.s3.destroy();
+  }
+
+  /** A retry of a move whose answer was lost finds its own work and must not call it a conflict. */
+  private async movedAlready(pointer: LatestPointer): Promise<'moved' | 'conflict'> {
+    const now = await this.readLatest();
+    return now !== null && now.pointer.publishId === pointer.publishId ? 'moved' : 'conflict';
+  }
+
+  private async readText(key: string): Promise<{ text: string; etag: string; ageSeconds: number } | null> {
+    try {
+      const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
+      let date: string | undefined;
+      command.middlewareStack.add(
+        (next) => async (args) => {
+          const result = await next(args);
+          const response = result.response as { headers?: Record<string, string> };
+          date = response.headers?.date;
+          return result;
+        },
+        { step: 'deserialize', priority: 'low' },
+      );
+      const answer = await this.s3.send(command, this.short());
+      const text = (await answer.Body?.transformToString('utf8')) ?? '';
+      return { text, etag: answer.ETag ?? '', ageSeconds: storeAge(key, date, answer.LastModified) };
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw unreachable(`read ${key}`, error);
+    }
+  }
+
+  private async *keys(prefix: string): AsyncGenerator<string> {
+    let token: string | undefined;
+    do {
+      try {
+        const page = await this.s3.send(
+          new ListObjectsV2Command({ Bucket: this.bucket, Prefix: prefix, ContinuationToken: token }),
+          this.short(),
+        );
+        for (const object of page.Contents ?? []) if (object.Key !== undefined) yield object.Key;
+        token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      } catch (error) {
+        throw unreachable(`list ${prefix}`, error);
+      }
+    } while (token !== undefined);
+  }
+
+  private async deleteKeys(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    try {
+      await this.s3.send(
+        new DeleteObjectsCommand({
+          Bucket: this.bucket,
+          Delete: { Quiet: true, Objects: keys.map((Key) => ({ Key })) },
+        }),
+        this.short(),
+      );
+    } catch (error) {
+      throw unreachable(`remove ${keys.length} objects`, error);
+    }
+  }
+
+  private short(): { abortSignal: AbortSignal } {
+    return { abortSignal: AbortSignal.timeout(this.timeoutMs) };
+  }
+}
+
+/** Both readings are the store's own; each is cut to a second, so one is added to stay on the old side. */
+function storeAge(key: string, date: string | undefined, lastModified: Date | undefined): number {
+  const now = date === undefined ? Number.NaN : Date.parse(date);
+  if (Number.isNaN(now) || lastModified === undefined) {
+    throw new SnapshotStoreUnreachableError(
+      `The store answered ${key} without Date or Last-Modified, so the age of its data is unknown. ` +
+        'Use a store that sends both, and no proxy that strips them.',
+    );
+  }
+  return Math.max(0, (now - lastModified.getTime()) / 1000) + 1;
+}
+
+function partKey(ref: PartRef): string {
+  return `${ref.site}/publishes/${ref.publishId}/${ref.collection}/${ref.shardId}.snapshot`;
+}
+
+function manifestKey(site: string, publishId: string): string {
+  return `${site}/publishes/${publishId}/manifest.json`;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404;
+}
+
+function missing(key: string): PublishMissingError {
+  return new PublishMissingError(`The store has no ${key}. Publish again from the active site.`);
+}
+
+function unreachable(what: string, cause: unknown): Error {
+  if (cause instanceof SnapshotStoreUnreachableError || cause instanceof PointerInvalidError) return cause;
+  return new SnapshotStoreUnreachableError(
+    `Could not ${what} at the object store: ${messageOf(cause)}. Check that the witness is up and this site's account valid.`,
+    { cause },
+  );
+}

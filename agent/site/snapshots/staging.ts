@@ -1,0 +1,171 @@
+/**
+ * The folder under Qdrant's snapshots path where parts wait, verified, to be recovered from by `file://`. A publish
+ * is complete here once its manifest is; the last one that was applied is kept for going back to.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { pathToFileURL } from 'node:url';
+import { AgentError } from '../../shared/errors';
+import { isNoSuchFile } from '../errors';
+import { readIfPresent, writeDurably } from '../state/durable-file';
+import { HashingTransform, hashFile } from './hashing';
+import { parseManifest, type Manifest, type ManifestShard } from './manifest';
+import type { SnapshotStore } from './store';
+
+export class PartCorruptError extends AgentError {
+  readonly code = 'PART_CORRUPT';
+}
+
+export class DiskSpaceError extends AgentError {
+  readonly code = 'DISK_SPACE';
+}
+
+/** Group of the folder (setgid) is Qdrant's, which reads the parts. */
+const FOLDER_MODE = 0o2750;
+const FILE_MODE = 0o640;
+const SPARE_BYTES = 64 * 1024 * 1024;
+
+export class Staging {
+  /** Parts whose digest was checked by this process: reading gigabytes twice helps nobody. */
+  private readonly checked = new Set<string>();
+
+  constructor(
+    readonly root: string,
+    private readonly freeBytes: () => Promise<number> = () => freeBytesAt(root),
+  ) {}
+
+  partPath(publishId: string, collection: string, shardId: number): string {
+    return join(this.root, publishId, encodeURIComponent(collection), `${shardId}.snapshot`);
+  }
+
+  location(publishId: string, collection: string, shardId: number): string {
+    return pathToFileURL(this.partPath(publishId, collection, shardId)).href;
+  }
+
+  /** Brings every part here and checks each; resumes where an earlier try stopped. */
+  async fetch(manifest: Manifest, store: SnapshotStore, onPart: () => Promise<void>): Promise<void> {
+    await mkdir(join(this.root, manifest.id), { recursive: true, mode: FOLDER_MODE });
+    for (const collection of manifest.collections) {
+      for (const shard of collection.shards) {
+        const path = this.partPath(manifest.id, collection.name, shard.shardId);
+        if (await this.isWhole(path, shard)) continue;
+        const { id: publishId, site } = manifest;
+        const ref = { site, publishId, collection: collection.name, shardId: shard.shardId };
+        await fetchPart(path, shard, () => store.openPart(ref));
+        this.checked.add(path);
+        await onPart();
+      }
+    }
+    await writeDurably(this.manifestPath(manifest.id), JSON.stringify(manifest));
+  }
+
+  /** The manifest of a publish that is complete here, or null. */
+  async manifest(publishId: string): Promise<Manifest | null> {
+    const path = this.manifestPath(publishId);
+    const text = await readIfPresent(path);
+    return text === null ? null : parseManifest(text, path);
+  }
+
+  /** Before parts are recovered from again: a disk may have rotted since. */
+  async verify(manifest: Manifest): Promise<void> {
+    for (const collection of manifest.collections) {
+      for (const shard of collection.shards) {
+        const path = this.partPath(manifest.id, collection.name, shard.shardId);
+        if (!(await this.isWhole(path, shard))) {
+          throw new PartCorruptError(
+            `${path} is not the part that was staged. Remove ${this.root}/${manifest.id} and apply again.`,
+          );
+        }
+      }
+    }
+  }
+
+  async requireSpace(manifest: Manifest): Promise<void> {
+    let missing = 0;
+    let largest = 0;
+    for (const collection of manifest.collections) {
+      for (const shard of collection.shards) {
+        largest = Math.max(largest, shard.bytes);
+        if ((await sizeOf(this.partPath(manifest.id, collection.name, shard.shardId))) !== shard.bytes)
+          missing += shard.bytes;
+      }
+    }
+    // Qdrant unpacks a part beside the shard that it replaces.
+    const needed = missing + 2 * largest + SPARE_BYTES;
+    const free = await this.freeBytes();
+    if (free < needed) {
+      throw new DiskSpaceError(
+        `Applying ${manifest.id} takes ${needed} bytes on the disk of ${this.root}, ${free} are free. Make room; nothing was touched.`,
+      );
+    }
+  }
+
+  async keepOnly(publishIds: readonly (string | null)[]): Promise<void> {
+    for (const entry of await entriesOf(this.root)) {
+      if (publishIds.includes(entry)) continue;
+      await rm(join(this.root, entry), { recursive: true, force: true });
+      for (const path of this.checked)
+        if (path.startsWith(join(this.root, entry) + '/')) this.checked.delete(path);
+    }
+  }
+
+  private manifestPath(publishId: string): string {
+    return join(this.root, publishId, 'manifest.json');
+  }
+
+  private async isWhole(path: string, shard: ManifestShard): Promise<boolean> {
+    if ((await sizeOf(path)) !== shard.bytes) return false;
+    if (this.checked.has(path)) return true;
+    if ((await hashFile(path)).sha256 !== shard.sha256) return false;
+    this.checked.add(path);
+    return true;
+  }
+}
+
+async function fetchPart(
+  path: string,
+  shard: ManifestShard,
+  openPart: () => Promise<NodeJS.ReadableStream>,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+  const partial = `${path}.part`;
+  const hashing = new HashingTransform();
+  await pipeline(await openPart(), hashing, createWriteStream(partial, { mode: FILE_MODE }));
+  const sha256 = hashing.digest();
+  if (sha256 !== shard.sha256 || hashing.bytes !== shard.bytes) {
+    await rm(partial, { force: true });
+    throw new PartCorruptError(
+      `${path} should be ${shard.bytes} bytes with SHA-256 ${shard.sha256}; ${hashing.bytes} bytes with ${sha256} came. ` +
+        'Nothing was touched; publish again from the active site.',
+    );
+  }
+  const file = await open(partial, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(partial, path);
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isNoSuchFile(error)) return null;
+    throw error;
+  }
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  return readdir(folder);
+}
+
+async function freeBytesAt(folder: string): Promise<number> {
+  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

@@ -1,0 +1,21 @@
+/**
+ * An age that keeps growing by local monotonic time. No two machines' clocks are compared: the first reading comes
+ * from the store's own clock, the rest from this machine's.
+ */
+import type { SiteClock } from '../ports';
+
+export interface AgeAnchor {
+  readonly bootId: string;
+  readonly monotonicMs: number;
+  readonly ageSeconds: number;
+}
+
+export function anchorAge(clock: SiteClock, ageSeconds: number): AgeAnchor {
+  return { bootId: clock.bootId, monotonicMs: clock.monotonicMs(), ageSeconds };
+}
+
+/** Null after a reboot: monotonic time started again and the age must be read from the store. */
+export function ageOf(anchor: AgeAnchor | null, clock: SiteClock): number | null {
+  if (anchor === null || anchor.bootId !== clock.bootId) return null;
+  return anchor.ageSeconds + Math.max(0, clock.monotonicMs() - anchor.monotonicMs) / 1000;
+}

@@ -1,0 +1,89 @@
+/**
+ * What must survive a kill at any moment: which publish is in Qdrant, whether one is being put there, and what this
+ * site has published. Each change is on disk before the step that relies on it.
+ */
+import { z } from 'zod';
+import { AgentError } from '../../shared/errors';
+import { messageOf } from '../errors';
+import { readIfPresent, writeDurably } from './durable-file';
+
+const Anchor = z.object({ bootId: z.string(), monotonicMs: z.number(), ageSeconds: z.number() });
+const Publish = z.object({
+  id: z.string(),
+  site: z.string(),
+  epoch: z.number(),
+  points: z.number(),
+  bytes: z.number(),
+});
+
+const LedgerState = z.object({
+  version: z.literal(1),
+  /** Last publish whose pointer moved; the anchor's age is that of its data. */
+  published: Publish.extend({ anchor: Anchor }).nullable(),
+  /** A publish under way: snapshots that were there before it, so that a restart removes only its own. */
+  publishing: z.object({ id: z.string(), preexisting: z.record(z.string(), z.array(z.string())) }).nullable(),
+  /** What Qdrant holds, verified: applied here, or published by this site and handed over cleanly. */
+  applied: Publish.extend({ anchor: Anchor, via: z.enum(['apply', 'hand-over']) }).nullable(),
+  /** Set before the first touch of Qdrant and cleared after verification: while set, the data cannot be trusted. */
+  applying: z.object({ id: z.string(), site: z.string(), epoch: z.number() }).nullable(),
+  /** The publish whose verified parts are kept in the staging folder for going back to. */
+  lastGood: z.string().nullable(),
+  /** Data of this site's own that was set aside before being overwritten, newest last. */
+  setAside: z.array(z.object({ epoch: z.number(), folder: z.string(), at: z.string() })),
+  /** The peer's newest known parity, by which this site judges whether it could take over. */
+  peerParity: z
+    .object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() })
+    .nullable(),
+});
+export type LedgerState = z.output<typeof LedgerState>;
+
+const EMPTY: LedgerState = {
+  version: 1,
+  published: null,
+  publishing: null,
+  applied: null,
+  applying: null,
+  lastGood: null,
+  setAside: [],
+  peerParity: null,
+};
+
+export class LedgerCorruptError extends AgentError {
+  readonly code = 'LEDGER_CORRUPT';
+}
+
+export class Ledger {
+  private pending: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly path: string,
+    private current: LedgerState,
+  ) {}
+
+  static async open(path: string): Promise<Ledger> {
+    const text = await readIfPresent(path);
+    if (text === null) return new Ledger(path, EMPTY);
+    try {
+      return new Ledger(path, LedgerState.parse(JSON.parse(text)));
+    } catch (cause) {
+      throw new LedgerCorruptError(
+        `${path} is not a ledger of this agent (${messageOf(cause)}). Move it away and re-protect this site: ` +
+          'without it nobody can say which data Qdrant holds.',
+        { cause },
+      );
+    }
+  }
+
+  get state(): LedgerState {
+    return this.current;
+  }
+
+  /** Resolves when the change is on disk. In memory it counts at once, which can only make this site more careful. */
+  async update(change: Partial<Omit<LedgerState, 'version'>>): Promise<void> {
+    this.current = { ...this.current, ...change };
+    const text = JSON.stringify(this.current);
+    const write = this.pending.then(() => writeDurably(this.path, text));
+    this.pending = write.catch(() => undefined);
+    await write;
+  }
+}

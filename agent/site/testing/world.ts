@@ -1,0 +1,136 @@
+/** Two sites' halves of replication around one store: a publisher at uk, an applier at eu. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
+import { WriteGate } from '../gateway/write-gate';
+import { QdrantClient } from '../qdrant/client';
+import { Applier, type ApplyStep } from '../snapshots/apply';
+import { Publisher, type PublishStep } from '../snapshots/publish';
+import { Staging } from '../snapshots/staging';
+import { siteClock } from '../state/clock';
+import { Ledger } from '../state/ledger';
+import { FakeKeeper } from './fake-keeper';
+import { FakeQdrant } from './fake-qdrant';
+import { MemorySnapshotStore } from './memory-snapshot-store';
+
+export const SNAPSHOTS: SiteAgentSpec['snapshots'] = { rpoSeconds: 3600, retain: 2, holdWritesSeconds: 1 };
+export const PARITY: SiteAgentSpec['parity'] = {
+  configHash: 'c1',
+  modelSha256: 'a'.repeat(64),
+  qdrantVersion: '1.18.3',
+};
+
+export class SiteHalf {
+  readonly qdrant = new FakeQdrant();
+  readonly events: string[] = [];
+  readonly gate = new WriteGate();
+  readonly keeper: FakeKeeper;
+  readonly folder: string;
+  client!: QdrantClient;
+  ledger!: Ledger;
+  publishStep: ((step: PublishStep) => Promise<void>) | null = null;
+  applyStep: ((step: ApplyStep) => Promise<void>) | null = null;
+  freeBytes: (() => Promise<number>) | null = null;
+  private port = 0;
+
+  constructor(
+    readonly site: string,
+    readonly store: MemorySnapshotStore,
+    holder: string,
+  ) {
+    this.keeper = new FakeKeeper(site, holder);
+    this.folder = mkdtempSync(join(tmpdir(), `site-${site}-`));
+  }
+
+  async start(): Promise<void> {
+    this.port = await this.qdrant.listen();
+    await this.restart();
+  }
+
+  /** What a new process would have: the ledger from disk, and nothing from memory. */
+  async restart(): Promise<void> {
+    this.client = new QdrantClient({ port: this.port, apiKey: this.qdrant.apiKey, timeoutMs: 2_000 });
+    this.ledger = await Ledger.open(join(this.folder, 'ledger.json'));
+  }
+
+  async stop(): Promise<void> {
+    await this.client.close();
+    await this.qdrant.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  staging(): Staging {
+    return new Staging(join(this.folder, 'staging'), this.freeBytes ?? (() => Promise.resolve(1e12)));
+  }
+
+  publisher(): Publisher {
+    return new Publisher({
+      spec: { site: this.site, snapshots: SNAPSHOTS, parity: PARITY },
+      store: this.store,
+      qdrant: this.client,
+      gate: this.gate,
+      keeper: this.keeper,
+      ledger: this.ledger,
+      clock: siteClock(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      agentVersion: 'test',
+      step: async (step) => this.publishStep?.(step),
+    });
+  }
+
+  applier(): Applier {
+    return new Applier({
+      spec: { site: this.site },
+      store: this.store,
+      qdrant: this.client,
+      staging: this.staging(),
+      keeper: this.keeper,
+      ledger: this.ledger,
+      clock: siteClock(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      divergedFolder: join(this.folder, 'diverged'),
+      step: async (step) => this.applyStep?.(step),
+    });
+  }
+}
+
+export class World {
+  readonly store = new MemorySnapshotStore();
+  readonly uk = new SiteHalf('uk', this.store, 'uk');
+  readonly eu = new SiteHalf('eu', this.store, 'uk');
+
+  static async start(): Promise<World> {
+    const world = new World();
+    await world.uk.start();
+    await world.eu.start();
+    world.uk.qdrant.create('docs', 2);
+    world.uk.qdrant.fill('docs', 0, 50);
+    world.uk.qdrant.aliases.set('current', 'docs');
+    world.uk.qdrant.collection('docs').schema['n'] = { data_type: 'integer', points: 50 };
+    return world;
+  }
+
+  async stop(): Promise<void> {
+    await this.uk.stop();
+    await this.eu.stop();
+  }
+}
+
+/** A step hook that never comes back from the given step: what kill -9 looks like to everybody else. */
+export function killAt<Step extends string>(
+  wanted: Step,
+): { hook: (step: Step) => Promise<void>; killed: Promise<void> } {
+  let told: () => void = () => undefined;
+  const killed = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  let reached = false;
+  const hook = (step: Step): Promise<void> => {
+    if (step !== wanted || reached) return Promise.resolve();
+    reached = true;
+    told();
+    return new Promise<void>(() => undefined);
+  };
+  return { hook, killed };
+}
