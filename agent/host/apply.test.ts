@@ -1,0 +1,321 @@
+import { SECTIONS, ServerSpec, type SectionName } from '../../infra/contract/site-spec';
+import { parseServerSpec } from './apply';
+import { remove } from './remove';
+import { dnsOf, World } from './testing/world';
+import { fullDocument, makePair, SECRETS } from './testing/documents';
+import { KilledError } from './testing/memory-host';
+
+jest.setTimeout(60_000);
+const pair = makePair();
+const document = fullDocument(pair);
+const newWorld = (): World => new World(() => dnsOf(document, SECRETS['tsig-key']));
+const removeAll = async (world: World): Promise<void> => {
+  for (const section of [...SECTIONS].reverse()) {
+    await remove(world.host, section, { change: (line) => world.lines.push(line) });
+  }
+};
+
+describe('apply', () => {
+  it('changes nothing and restarts nothing the second time', async () => {
+    const world = newWorld();
+    expect(await world.apply(document)).toBeGreaterThan(30);
+    const picture = world.host.picture();
+    const log = [...world.host.systemd.log];
+    expect(await world.apply(document)).toBe(0);
+    expect(world.host.systemd.log).toEqual(log);
+    expect(world.host.picture()).toEqual(picture);
+  });
+
+  it('comes to the same server whether the sections travel together or one by one', async () => {
+    const together = newWorld();
+    await together.apply(document);
+    const apart = newWorld();
+    for (const section of SECTIONS) {
+      await apart.apply(
+        ServerSpec.parse({ schemaVersion: 1, server: document.server, [section]: document[section] }),
+      );
+    }
+    const config = (world: World): unknown =>
+      [...world.host.nodes].filter(([file]) => /^\/etc\/(failover|systemd)/.test(file)).sort();
+    expect(config(apart)).toEqual(config(together));
+  });
+
+  it('never puts a secret where it could be read: not in lines, arguments, unit files or configuration', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    await removeAll(world);
+    const again = newWorld();
+    await again.apply(document);
+    const open = JSON.stringify([
+      world.lines,
+      world.host.commands.map(({ command, args, options }) => [command, args, options.environment]),
+      [...again.host.nodes].filter(
+        ([file]) => file.startsWith('/etc') && !file.startsWith('/etc/failover/credentials/'),
+      ),
+    ]);
+    const secrets = [
+      ...Object.entries(SECRETS)
+        .filter(([name]) => name !== 'store-accounts')
+        .map(([, value]) => value),
+      'uk-store-secret-1',
+      pair.privateKey.split('\n')[1] ?? '',
+    ];
+    for (const secret of secrets) expect(open).not.toContain(secret);
+    for (const [file, node] of again.host.nodes) {
+      if (file.startsWith('/etc/failover/credentials/'))
+        expect(node).toMatchObject({ mode: 0o600, uid: 0, gid: 0 });
+    }
+  });
+
+  it('does not start the distribution’s own services', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    expect(world.host.apt.started).toEqual([]);
+  });
+
+  it('restarts only what uses a credential that changed', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.log.length = 0;
+    await world.apply(
+      ServerSpec.parse({
+        schemaVersion: 1,
+        server: document.server,
+        credentials: { ...document.credentials, 'qdrant-key': 'qdrant-secret-2' },
+      }),
+    );
+    expect(world.host.systemd.log.sort()).toEqual([
+      'restart failover-agent.service',
+      'restart failover-edge.service',
+      'restart failover-qdrant.service',
+    ]);
+    world.host.systemd.log.length = 0;
+    expect(
+      await world.apply({
+        ...document,
+        credentials: { ...document.credentials, 'qdrant-key': 'qdrant-secret-2' },
+      }),
+    ).toBe(0);
+    expect(world.host.systemd.log).toEqual([]);
+  });
+
+  it('restarts what runs the bundle when it changed, and not the engines', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.log.length = 0;
+    world.host.put('/opt/failover/current/failover-agent.js', 'bundle 2');
+    await world.apply(
+      ServerSpec.parse({ schemaVersion: 1, server: document.server, timers: document.timers }),
+    );
+    expect(world.host.systemd.log).toEqual(['restart failover-agent.service']);
+  });
+
+  it('only reloads the edge when its configuration changed', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.log.length = 0;
+    await world.apply({ ...document, edge: { ...document.edge!, maxConnections: 99 } });
+    expect(world.host.systemd.log).toEqual(['reload failover-edge.service']);
+  });
+
+  it('starts a unit again that somebody stopped', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.stopUnit('failover-qdrant.service');
+    world.host.systemd.log.length = 0;
+    expect(await world.apply(document)).toBe(1);
+    expect(world.host.systemd.log).toEqual(['restart failover-qdrant.service']);
+  });
+
+  it('trap 8: asks systemd to reload only when a unit file changed', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    expect(world.host.systemd.reloads).toBe(0);
+    await world.apply({ ...document, vectors: { ...document.vectors!, memoryMax: '2G' } });
+    expect(world.host.systemd.reloads).toBe(1);
+  });
+
+  it('tries the start again when it failed, and says what the unit said', async () => {
+    const world = newWorld();
+    world.host.systemd.broken.add('failover-qdrant.service');
+    await expect(world.apply(document)).rejects.toThrow(
+      /failover-qdrant.service did not start[^]*the last line/,
+    );
+    world.host.systemd.broken.clear();
+    await world.apply(document);
+    expect(world.host.systemd.log).toContain('restart failover-qdrant.service');
+  });
+
+  it('removes a credential that the document no longer carries', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    const { 'tsig-key': _gone, ...credentials } = document.credentials!;
+    await world.apply(ServerSpec.parse({ schemaVersion: 1, server: document.server, credentials }));
+    expect(world.host.text('/etc/failover/credentials/tsig-key')).toBeNull();
+    expect(world.host.text('/etc/failover/credentials/qdrant-key')).toBe('qdrant-secret-1');
+  });
+});
+
+describe('remove', () => {
+  it('leaves the server as it was found', async () => {
+    const world = newWorld();
+    const before = world.host.picture();
+    await world.apply(document);
+    await removeAll(world);
+    expect(world.host.picture()).toEqual(before);
+  });
+
+  it('puts a file back that apply replaced', async () => {
+    const world = newWorld();
+    world.host.put('/etc/failover/agent.json', 'somebody else’s', 0o640);
+    const before = world.host.picture();
+    await world.apply(document);
+    expect(world.host.text('/etc/failover/agent.json')).not.toBe('somebody else’s');
+    await removeAll(world);
+    expect(world.host.picture()).toEqual(before);
+  });
+
+  it('does nothing when the section was never applied, or twice', async () => {
+    const world = newWorld();
+    expect(await remove(world.host, 'edge', { change: () => undefined })).toBe(0);
+    await world.apply(document);
+    await removeAll(world);
+    expect(await remove(world.host, 'edge', { change: () => undefined })).toBe(0);
+  });
+
+  it('keeps what another section still needs', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    await remove(world.host, 'vectors', { change: () => undefined });
+    expect(world.host.text('/etc/passwd')).toContain('failover-qdrant:');
+    expect(world.host.nodes.has('/var/lib/failover-qdrant/snapshots')).toBe(true);
+    expect(world.host.nodes.has('/var/lib/failover-qdrant/storage')).toBe(false);
+    await remove(world.host, 'dns', { change: () => undefined });
+    expect([...world.host.apt.installed]).toEqual(expect.arrayContaining(['haproxy', 'liblua5.3-0']));
+    expect(world.host.apt.installed.has('pdns-server')).toBe(false);
+  });
+
+  it('leaves packages alone that were there before', async () => {
+    const world = newWorld();
+    world.host.apt.installed.add('haproxy').add('liblua5.3-0');
+    await world.apply(document);
+    await removeAll(world);
+    expect([...world.host.apt.installed]).toEqual(expect.arrayContaining(['haproxy', 'liblua5.3-0']));
+    expect(world.host.nodes.has('/etc/systemd/system/haproxy.service')).toBe(false);
+  });
+
+  it('takes data away only when told to remove, never on update', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.put('/var/lib/failover-qdrant/storage/segment', 'points');
+    await world.apply({ ...document, vectors: { ...document.vectors!, memoryMax: '1G' } });
+    expect(world.host.text('/var/lib/failover-qdrant/storage/segment')).toBe('points');
+    await remove(world.host, 'vectors', { change: () => undefined });
+    expect(world.host.text('/var/lib/failover-qdrant/storage/segment')).toBeNull();
+  });
+});
+
+describe('a kill at any moment', () => {
+  /** Every moment takes half a minute; every second one finds the same mistakes. */
+  const STEP = process.env['FAILOVER_EXHAUSTIVE'] === undefined ? 2 : 1;
+  const text = (value: unknown): string => JSON.stringify(value, null, 1);
+  const total = async (): Promise<number> => {
+    const world = newWorld();
+    await world.apply(document);
+    return world.host.mutations;
+  };
+  const killed = async (work: () => Promise<unknown>): Promise<void> => {
+    await expect(work()).rejects.toThrow(KilledError);
+  };
+
+  it('is mended by the next apply', async () => {
+    const reference = newWorld();
+    const before = text(reference.host.picture());
+    await reference.apply(document);
+    const wanted = text(withoutJournal(reference));
+    const mutations = await total();
+    expect(mutations).toBeGreaterThan(100);
+    for (let mutation = 1; mutation <= mutations; mutation += STEP) {
+      const world = newWorld();
+      world.host.killAt = mutation;
+      await killed(() => world.apply(document));
+      world.host.killAt = null;
+      await world.apply(document);
+      expect(text(withoutJournal(world))).toBe(wanted);
+      expect(await world.apply(document)).toBe(0);
+      await removeAll(world);
+      expect(text(world.host.picture())).toBe(before);
+    }
+  });
+
+  it('leaves nothing that remove cannot find', async () => {
+    const before = text(newWorld().host.picture());
+    const mutations = await total();
+    for (let mutation = 1; mutation <= mutations; mutation += 1) {
+      const world = newWorld();
+      world.host.killAt = mutation;
+      await killed(() => world.apply(document));
+      world.host.killAt = null;
+      await removeAll(world);
+      expect(text(world.host.picture())).toBe(before);
+    }
+  });
+
+  it('of a remove is mended by the next remove', async () => {
+    const before = text(newWorld().host.picture());
+    const probe = newWorld();
+    await probe.apply(document);
+    const start = probe.host.mutations;
+    await removeAll(probe);
+    for (let mutation = start + 1; mutation <= probe.host.mutations; mutation += STEP) {
+      const world = newWorld();
+      await world.apply(document);
+      world.host.killAt = mutation;
+      await killed(() => removeAll(world));
+      world.host.killAt = null;
+      await removeAll(world);
+      expect(text(world.host.picture())).toBe(before);
+    }
+  });
+});
+
+/** The order of journal entries may differ between ways to the same server. */
+function withoutJournal(world: World): unknown {
+  const { files, ...rest } = world.host.picture() as { files: [string, unknown][] };
+  return { ...rest, files: files.filter(([file]) => file !== '/var/lib/failover/journal.json') };
+}
+
+describe('the document', () => {
+  it('names every problem at once and quotes no value', () => {
+    const text = JSON.stringify({
+      ...document,
+      credentials: { 'client-key': 'hush-hush', 'qdrant-kye': 'hush-hush' },
+      vectors: { ...document.vectors, version: 'latest' },
+      timers: { publishIntervalSeconds: -1 },
+    });
+    let message = '';
+    try {
+      parseServerSpec(text);
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toContain('credentials');
+    expect(message).toContain('vectors.version');
+    expect(message).toContain('timers.publishIntervalSeconds');
+    expect(message).toContain('timers.applyIntervalSeconds');
+    expect(message).not.toContain('hush-hush');
+  });
+
+  it('refuses what is not JSON', () => {
+    expect(() => parseServerSpec('{')).toThrow(/one JSON document/);
+  });
+
+  const only = (section: SectionName, value: unknown): ServerSpec =>
+    ServerSpec.parse({ schemaVersion: 1, server: document.server, [section]: value });
+
+  it('refuses a section whose credentials are not there yet, and names the first', async () => {
+    await expect(newWorld().apply(only('vectors', document.vectors))).rejects.toThrow(
+      /the credential qdrant-key/,
+    );
+  });
+});
