@@ -210,7 +210,7 @@ export function recordHistory(d: Draft, entry: LeaseHistoryEntry): void {
     unwrittenHistory: [...d.s.persisted.unwrittenHistory, entry],
   };
   persistNow(d);
-  d.s.nextHistoryAt = d.e.now;
+  d.s.nextHistoryWriteAt = d.e.now;
 }
 
 /** Gives up on a promotion that cannot be had in time. */

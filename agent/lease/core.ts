@@ -59,7 +59,8 @@ export function initialState(
     historyAsk: null,
     historyWanted: true,
     historyWrite: null,
-    nextHistoryAt: now,
+    nextHistoryReadAt: now,
+    nextHistoryWriteAt: now,
     alerts: [],
     shown: 'unknown',
   };
@@ -105,7 +106,7 @@ function happen(d: Draft): void {
     case 'history-read':
       if (s.historyAsk !== e.id) return;
       s.historyAsk = null;
-      s.nextHistoryAt = e.now + HISTORY_PAUSE_MS;
+      s.nextHistoryReadAt = e.now + HISTORY_PAUSE_MS;
       if (e.switches === null) {
         s.historyWanted = true;
       } else {
@@ -162,7 +163,7 @@ function historyWritten(d: Draft, id: number, ok: boolean): void {
   const { historyWrite } = s;
   if (historyWrite?.id !== id) return;
   s.historyWrite = null;
-  s.nextHistoryAt = e.now + (ok ? 0 : HISTORY_PAUSE_MS);
+  s.nextHistoryWriteAt = e.now + (ok ? 0 : HISTORY_PAUSE_MS);
   if (!ok) return;
   const unwrittenHistory = s.persisted.unwrittenHistory.filter((entry) => entry.epoch !== historyWrite.epoch);
   s.persisted = { ...s.persisted, unwrittenHistory };
@@ -229,13 +230,13 @@ function driveStore(d: Draft): void {
 
 function driveHistory(d: Draft): void {
   const { s, e } = d;
-  if (e.now < s.nextHistoryAt || s.historyWrite !== null || s.historyAsk !== null) return;
+  if (s.historyWrite !== null || s.historyAsk !== null) return;
   const entry = s.persisted.unwrittenHistory[0];
-  if (entry !== undefined) {
+  if (entry !== undefined && e.now >= s.nextHistoryWriteAt) {
     const id = serial(d);
     s.historyWrite = { id, epoch: entry.epoch };
     d.actions.push({ type: 'append-history', id, entry });
-  } else if (s.historyWanted) {
+  } else if (s.historyWanted && e.now >= s.nextHistoryReadAt) {
     s.historyAsk = serial(d);
     s.historyWanted = false;
     d.actions.push({ type: 'read-history', id: s.historyAsk });

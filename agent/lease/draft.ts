@@ -95,5 +95,5 @@ export function countSwitch(d: Draft, automatic: boolean): void {
 /** Looks again a little later, when the site that made the change will have recorded it. */
 function wantHistory(d: Draft): void {
   d.s.historyWanted = true;
-  d.s.nextHistoryAt = Math.max(d.s.nextHistoryAt, d.e.now + HISTORY_PAUSE_MS);
+  d.s.nextHistoryReadAt = Math.max(d.s.nextHistoryReadAt, d.e.now + HISTORY_PAUSE_MS);
 }

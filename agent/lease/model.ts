@@ -231,7 +231,8 @@ export interface LeaseState {
   historyAsk: number | null;
   historyWanted: boolean;
   historyWrite: { readonly id: number; readonly epoch: number } | null;
-  nextHistoryAt: number;
+  nextHistoryReadAt: number;
+  nextHistoryWriteAt: number;
   alerts: readonly string[];
   shown: SiteState;
 }

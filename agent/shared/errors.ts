@@ -17,5 +17,5 @@ export function describeError(error: unknown): string {
 
 /** True for errors of the operating system with this code, such as ENOENT. */
 export function isSystemError(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }
