@@ -40,7 +40,7 @@ export async function replicate(
         why = `${to} has applied ${applied ?? 'nothing'}, not yet ${published}`;
         const outcome = await standby.apply();
         if ('skipped' in outcome) why = `${why}; ${listed([outcome.skipped])}`;
-        else continue;
+        else if (covers(outcome.done.id, published)) return published;
       }
     } catch (error) {
       why = describe(error);
