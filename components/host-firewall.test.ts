@@ -1,0 +1,29 @@
+import { HostFirewall } from './host-firewall';
+import { Server } from './server';
+import { SERVER_ARGS, SERVER_STEPS, sectionInputs } from './testing/host';
+import { named, record } from './testing/recording';
+
+const spec = { allow: [{ comment: 'SSH', protocol: 'tcp' as const, port: 22, from: ['10.9.0.0/24'] }] };
+
+function declare() {
+  const host = new Server('uk-1', SERVER_ARGS);
+  const first = new HostFirewall('first', { host, after: [], spec });
+  return new HostFirewall('second', { host, after: [first], spec });
+}
+
+describe('HostFirewall', () => {
+  it('feeds the agent exactly its section, in the open', async () => {
+    const { resources } = await record(declare);
+    expect(named(resources, 'first')).toMatchObject({ type: 'failover:dedicated:HostFirewall', inputs: {} });
+    expect(named(resources, 'first-uk-1')).toMatchObject({ type: 'command:remote:Command', parent: 'first' });
+    expect(named(resources, 'first-uk-1').inputs).toEqual(sectionInputs('firewall', spec));
+  });
+
+  it('comes after the server and after what it is told to follow, so that it goes before them', async () => {
+    const { resources } = await record(declare);
+    expect([...named(resources, 'first-uk-1').dependencies].sort()).toEqual([...SERVER_STEPS].sort());
+    expect([...named(resources, 'second-uk-1').dependencies].sort()).toEqual(
+      [...SERVER_STEPS, 'first-uk-1'].sort(),
+    );
+  });
+});
