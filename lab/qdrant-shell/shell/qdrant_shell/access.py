@@ -1,21 +1,32 @@
 """Keys: who may call what. Refusals are plain text, as from the original."""
 
 import hmac
-from typing import Optional
 
 from .errors import forbidden
 from .request import Request
 
 _OPEN = {(), ("healthz",), ("livez",), ("readyz",)}
-_READ_POSTS = {"search", "query", "scroll", "count", "recommend", "discover", "facet", "groups", "batch", "pairs", "offsets"}
+_READ_POSTS = {
+    "search",
+    "query",
+    "scroll",
+    "count",
+    "recommend",
+    "discover",
+    "facet",
+    "groups",
+    "batch",
+    "pairs",
+    "offsets",
+}
 
 
 class Access:
     def __init__(self, service: dict):
-        self._key: Optional[str] = service.get("api_key") or None
-        self._read_only: Optional[str] = service.get("read_only_api_key") or None
+        self._key: str | None = service.get("api_key") or None
+        self._read_only: str | None = service.get("read_only_api_key") or None
 
-    def refusal(self, request: Request) -> Optional[str]:
+    def refusal(self, request: Request) -> str | None:
         """None when allowed, else what the 401 says. A read-only key on a write raises a 403."""
         if (self._key is None and self._read_only is None) or tuple(request.parts) in _OPEN:
             return None

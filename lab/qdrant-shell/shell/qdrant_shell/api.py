@@ -2,18 +2,15 @@
 
 import asyncio
 import logging
-import os
-import uuid
-from pathlib import Path
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
 
 from . import groups, telemetry
 from .access import Access
 from .collection import VERSION, Collection
-from .errors import ApiError, bad_input, format_error, not_found
-from .multipart import receive_snapshot
+from .errors import ApiError, bad_input, format_error
 from .request import Request
 from .snapshot_api import SnapshotApi
 from .snapshots import Snapshots
@@ -21,7 +18,16 @@ from .storage import Storage
 
 log = logging.getLogger("qdrant")
 
-_BATCH = ("upsert", "delete", "set_payload", "overwrite_payload", "delete_payload", "clear_payload", "update_vectors", "delete_vectors")
+_BATCH = (
+    "upsert",
+    "delete",
+    "set_payload",
+    "overwrite_payload",
+    "delete_payload",
+    "clear_payload",
+    "update_vectors",
+    "delete_vectors",
+)
 # what follows /collections/{name}/ , by method
 _UPDATES = {
     ("PUT", "points"): "upsert",
@@ -83,6 +89,8 @@ class Api:
             await request.failed(400, f"Format error in JSON body: {type(error).__name__} {error}")
         except Exception as error:  # noqa: BLE001 - the last resort, as a 500
             log.exception("Error processing request")
+            if request.answering:
+                raise  # too late for an answer: the server closes the connection
             await request.failed(500, f"Service internal error: {error}")
 
     async def _dispatch(self, request: Request) -> None:
@@ -116,7 +124,9 @@ class Api:
             await request.text(404, "")
 
     async def _root(self, request: Request) -> None:
-        body = orjson.dumps({"title": "qdrant - vector search engine", "version": VERSION, "commit": telemetry.COMMIT})
+        body = orjson.dumps(
+            {"title": "qdrant - vector search engine", "version": VERSION, "commit": telemetry.COMMIT}
+        )
         await request.text(200, body.decode(), "application/json")
 
     async def _collection(self, request: Request, name: str) -> None:
@@ -175,7 +185,9 @@ class Api:
         schema = body.get("field_schema")
         if schema is None:
             raise bad_input("field_schema is required: automatic detection is not available")
-        await request.ok(await collection.create_index(body["field_name"], schema, request.flag("wait", False)))
+        await request.ok(
+            await collection.create_index(body["field_name"], schema, request.flag("wait", False))
+        )
 
     # Reads
 
@@ -187,16 +199,13 @@ class Api:
         await request.ok(await collection.point(wanted, {"with_payload": True, "with_vector": True}))
 
     async def _scroll(self, request: Request, collection: Collection) -> None:
-        body = await request.json()
-        if body.get("limit") == 0:
-            raise ApiError(422, "Validation error in JSON body: [limit: value 0 invalid, must be 1 or larger]")
-        await request.ok_raw(await collection.scroll(body))
+        await request.ok_raw(await collection.scroll(await _limited(request)))
 
     async def _count(self, request: Request, collection: Collection) -> None:
         await request.ok({"count": await collection.count(await request.body())})
 
     async def _search(self, request: Request, collection: Collection) -> None:
-        await request.ok_raw(await collection.search(await request.json()))
+        await request.ok_raw(await collection.search(await _limited(request)))
 
     async def _search_batch(self, request: Request, collection: Collection) -> None:
         searches = (await request.json())["searches"]
@@ -208,7 +217,7 @@ class Api:
         await request.ok(await groups.search(collection, body))
 
     async def _query(self, request: Request, collection: Collection) -> None:
-        answer = await collection.query(await request.json(), self.storage.find)
+        answer = await collection.query(await _limited(request), self.storage.find)
         await request.ok_raw(b'{"points":' + answer + b"}")
 
     async def _query_batch(self, request: Request, collection: Collection) -> None:
@@ -231,7 +240,9 @@ class Api:
         body = await request.json()
         context = body.get("context") or []
         target = body.get("target")
-        query = {"context": context} if target is None else {"discover": {"target": target, "context": context}}
+        query = (
+            {"context": context} if target is None else {"discover": {"target": target, "context": context}}
+        )
         await request.ok_raw(await collection.query({**body, "query": query}, self.storage.find))
 
     async def _facet(self, request: Request, collection: Collection) -> None:
@@ -246,7 +257,24 @@ class Api:
         await request.ok({"aliases": self.storage.alias_list(collection.name)})
 
     async def _optimizations(self, request: Request, _collection: Collection) -> None:
-        await request.ok({"summary": {"queued_optimizations": 0, "queued_segments": 0, "queued_points": 0, "idle_segments": 0}, "running": []})
+        await request.ok(
+            {
+                "summary": {
+                    "queued_optimizations": 0,
+                    "queued_segments": 0,
+                    "queued_points": 0,
+                    "idle_segments": 0,
+                },
+                "running": [],
+            }
+        )
+
+
+async def _limited(request: Request) -> dict:
+    body = await request.json()
+    if body.get("limit") == 0:
+        raise ApiError(422, "Validation error in JSON body: [limit: value 0 invalid, must be 1 or larger]")
+    return body
 
 
 def _as_recommend(body: dict) -> dict:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 import orjson
 
 from . import merge
-from .collection_config import parameters_changed, initial_config
+from .collection_config import initial_config, parameters_changed
 from .errors import ApiError, bad_input, not_found, service_error
 from .files import write_durably
 from .filters import point_id
@@ -17,12 +18,15 @@ from .routing import shard_of
 from .schema import schema_type
 from .shard import Shard
 from .spawner import Spawner
+from .vectors import id_output
 
 VERSION = "1.18.3"
 
 
 class Collection:
-    def __init__(self, name: str, path: Path, config: dict, payload_schema: dict, spawner: Spawner, on_lost: Callable):
+    def __init__(
+        self, name: str, path: Path, config: dict, payload_schema: dict, spawner: Spawner, on_lost: Callable
+    ):
         self.name = name
         self.path = path
         self.config = config
@@ -35,7 +39,9 @@ class Collection:
         self.shards = [Shard(path, i, spawner, on_lost) for i in range(config["params"]["shard_number"])]
 
     @classmethod
-    async def create(cls, name: str, path: Path, request: dict, settings: dict, spawner: Spawner, on_lost: Callable):
+    async def create(
+        cls, name: str, path: Path, request: dict, settings: dict, spawner: Spawner, on_lost: Callable
+    ):
         config = initial_config(request, settings)
         path.mkdir(parents=True)
         collection = cls(name, path, config, {}, spawner, on_lost)
@@ -89,7 +95,9 @@ class Collection:
         if len(self.shards) == 1:
             await self.shards[0].update(kind, raw)
             return
-        parts = merge.split(kind, orjson.loads(raw), lambda i: shard_of(i, len(self.shards)), len(self.shards))
+        parts = merge.split(
+            kind, orjson.loads(raw), lambda i: shard_of(i, len(self.shards)), len(self.shards)
+        )
         await asyncio.gather(*(self.shards[i].update(kind, orjson.dumps(body)) for i, body in parts.items()))
 
     async def batch(self, operations: list, wait: bool) -> list:
@@ -99,7 +107,7 @@ class Collection:
         schema_type(schema)
         body = orjson.dumps({"field_name": field, "field_schema": schema})
         await asyncio.gather(*(shard.update_index("create_index", body) for shard in self.shards))
-        self.payload_schema[field] = schema if isinstance(schema, dict) else schema
+        self.payload_schema[field] = schema
         self._save_payload_schema()
         self.operations += 1
         return {"operation_id": self.operations, "status": "completed" if wait else "acknowledged"}
@@ -143,11 +151,10 @@ class Collection:
     async def retrieve(self, body: dict) -> bytes:
         if len(self.shards) == 1:
             return await self.shards[0].read("retrieve", orjson.dumps(body))
-        for item in body["ids"]:
-            point_id(item)
+        ids = [id_output(point_id(wanted)) for wanted in body["ids"]]
         parts = await self._all("retrieve", orjson.dumps(body))
         found = {record["id"]: record for part in parts for record in orjson.loads(part)}
-        return orjson.dumps([found[i] for i in body["ids"] if i in found])
+        return orjson.dumps([found[i] for i in ids if i in found])
 
     async def count(self, body: bytes) -> int:
         return sum(int(part) for part in await self._all("count", body))
@@ -157,7 +164,7 @@ class Collection:
         wide = {**body, "limit": limit if len(self.shards) == 1 else 1_000_000}
         return merge.faceted(await self._all("facet", orjson.dumps(wide)), limit)
 
-    async def point(self, wanted: Any, body: Optional[dict] = None) -> dict:
+    async def point(self, wanted: Any, body: dict | None = None) -> dict:
         known = point_id(wanted)
         found = orjson.loads(await self.retrieve({"ids": [wanted], **(body or {"with_vector": True})}))
         if not found:

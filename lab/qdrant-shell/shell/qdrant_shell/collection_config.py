@@ -27,7 +27,9 @@ def initial_config(request: dict, settings: dict) -> dict:
         params["sparse_vectors"] = request["sparse_vectors"]
     config = {
         "params": params,
-        "hnsw_config": _over(_known(storage["hnsw_index"], "full_scan_threshold_kb"), request.get("hnsw_config")),
+        "hnsw_config": _over(
+            _known(storage["hnsw_index"], "full_scan_threshold_kb"), request.get("hnsw_config")
+        ),
         "optimizer_config": _over(
             _known(storage["optimizers"], "indexing_threshold_kb", "max_segment_size_kb"),
             request.get("optimizers_config"),
@@ -54,7 +56,10 @@ def parameters_changed(config: dict, request: dict) -> dict:
             changed[mine] = {**(config.get(mine) or {}), **request[theirs]}
     allowed = ("replication_factor", "write_consistency_factor", "on_disk_payload", "read_fan_out_factor")
     params = request.get("params") or {}
-    changed["params"] = {**config["params"], **{key: params[key] for key in allowed if params.get(key) is not None}}
+    changed["params"] = {
+        **config["params"],
+        **{key: params[key] for key in allowed if params.get(key) is not None},
+    }
     return changed
 
 

@@ -60,6 +60,8 @@ def load(path: str | None, environment: dict[str, str]) -> dict:
         if name.startswith("QDRANT__"):
             keys = [key.lower() for key in name[len("QDRANT__") :].split("__")]
             _set(config, keys, value)
+    if config["service"].get("enable_tls"):
+        raise ConfigError("TLS is not available: set service.enable_tls to false")
     if config["cluster"].get("enabled"):
         raise ConfigError("cluster mode is not available: set cluster.enabled to false")
     return config

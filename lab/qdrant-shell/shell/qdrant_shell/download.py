@@ -5,12 +5,11 @@ import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Optional
 
 from .errors import service_error
 
 
-def fetch(url: str, target: Path, api_key: Optional[str]) -> None:
+def fetch(url: str, target: Path, api_key: str | None) -> None:
     # urllib repeats the headers on redirects, so the key goes wherever the source points: so it does upstream
     request = urllib.request.Request(url, headers={} if api_key is None else {"api-key": api_key})
     context = ssl.create_default_context()

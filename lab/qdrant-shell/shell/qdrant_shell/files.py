@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from .errors import service_error
 
@@ -43,7 +43,9 @@ def sha256_of(path: Path) -> str:
 
 async def pack(archive: Path, folder: Path, entries: Sequence[str]) -> None:
     """GNU tar with sparse entries, as the server's: its 32 MiB write-ahead log files are almost all holes."""
-    await _tar("--format=gnu", "--sparse", "--create", f"--file={archive}", f"--directory={folder}", "--", *entries)
+    await _tar(
+        "--format=gnu", "--sparse", "--create", f"--file={archive}", f"--directory={folder}", "--", *entries
+    )
 
 
 async def unpack(archive: Path, folder: Path) -> None:
@@ -56,4 +58,6 @@ async def _tar(*arguments: str) -> None:
     )
     _, problem = await process.communicate()
     if process.returncode != 0:
-        raise service_error(f"IO Error: Failed to read tar archive: {problem.decode(errors='replace').strip()}")
+        raise service_error(
+            f"IO Error: Failed to read tar archive: {problem.decode(errors='replace').strip()}"
+        )

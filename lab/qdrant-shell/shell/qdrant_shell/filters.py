@@ -1,6 +1,6 @@
 """Filters: the API's JSON to the engine's objects."""
 
-from typing import Any, Optional
+from typing import Any
 from uuid import UUID
 
 import qdrant_edge as q
@@ -27,7 +27,7 @@ def point_ids(values: Any) -> list:
     return [point_id(value) for value in values]
 
 
-def to_filter(value: Optional[dict]) -> Optional[q.Filter]:
+def to_filter(value: dict | None) -> q.Filter | None:
     if value is None:
         return None
     unknown = set(value) - {"must", "should", "must_not", "min_should"}
@@ -46,7 +46,7 @@ def to_filter(value: Optional[dict]) -> Optional[q.Filter]:
     )
 
 
-def _conditions(value: Any) -> Optional[list]:
+def _conditions(value: Any) -> list | None:
     if value is None:
         return None
     return [condition(item) for item in (value if isinstance(value, list) else [value])]
@@ -64,7 +64,7 @@ def condition(value: dict):
     if "has_vector" in value:
         return q.HasVectorCondition(value["has_vector"])
     if "nested" in value:
-        return q.NestedCondition(value["nested"]["key"], to_filter(value["nested"]["filter"]))
+        return q.NestedCondition(value["nested"]["key"], to_filter(value["nested"]["filter"]) or q.Filter())
     return to_filter(value)
 
 
@@ -111,17 +111,17 @@ def geo_point(value: dict) -> q.GeoPoint:
     return q.GeoPoint(lon=value["lon"], lat=value["lat"])
 
 
-def _box(value: Optional[dict]):
+def _box(value: dict | None):
     if value is None:
         return None
     return q.GeoBoundingBox(geo_point(value["top_left"]), geo_point(value["bottom_right"]))
 
 
-def _radius(value: Optional[dict]):
+def _radius(value: dict | None):
     return None if value is None else q.GeoRadius(geo_point(value["center"]), value["radius"])
 
 
-def _polygon(value: Optional[dict]):
+def _polygon(value: dict | None):
     if value is None:
         return None
     interiors = value.get("interiors")

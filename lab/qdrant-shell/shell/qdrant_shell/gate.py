@@ -9,6 +9,7 @@ class WriteGate:
         self._writing = 0
         self._frozen = 0
         self._changed = asyncio.Condition()
+        self._one_at_a_time = asyncio.Lock()
 
     @asynccontextmanager
     async def writing(self):
@@ -26,12 +27,13 @@ class WriteGate:
 
     @asynccontextmanager
     async def frozen(self):
-        self._frozen += 1
-        try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._writing)
-            yield
-        finally:
-            self._frozen -= 1
-            async with self._changed:
-                self._changed.notify_all()
+        async with self._one_at_a_time:
+            self._frozen += 1
+            try:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: not self._writing)
+                yield
+            finally:
+                self._frozen -= 1
+                async with self._changed:
+                    self._changed.notify_all()

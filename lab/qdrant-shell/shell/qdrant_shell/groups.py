@@ -1,6 +1,7 @@
 """Grouped search: asks for more points until there are enough groups."""
 
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
 
@@ -9,7 +10,9 @@ _ROUNDS = 5
 
 async def search(collection, body: dict) -> dict:
     async def fetch(limit: int) -> list:
-        return orjson.loads(await collection.search({**_without_groups(body), "limit": limit, "with_payload": True}))
+        return orjson.loads(
+            await collection.search({**_without_groups(body), "limit": limit, "with_payload": True})
+        )
 
     return await _grouped(body, fetch)
 
@@ -57,4 +60,8 @@ def _collect(points: list, path: str, size: int) -> dict[Any, list]:
 
 
 def _hit(point: dict, body: dict) -> dict:
-    return point if body.get("with_payload") else {key: value for key, value in point.items() if key != "payload"}
+    return (
+        point
+        if body.get("with_payload")
+        else {key: value for key, value in point.items() if key != "payload"}
+    )

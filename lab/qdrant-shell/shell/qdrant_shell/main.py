@@ -13,8 +13,12 @@ VERSION = "1.18.3"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="qdrant", description="Qdrant (read: quadrant) is a vector similarity search engine")
-    parser.add_argument("--config-path", metavar="CONFIG_PATH", help="Path to an alternative configuration file")
+    parser = argparse.ArgumentParser(
+        prog="qdrant", description="Qdrant (read: quadrant) is a vector similarity search engine"
+    )
+    parser.add_argument(
+        "--config-path", metavar="CONFIG_PATH", help="Path to an alternative configuration file"
+    )
     parser.add_argument("--disable-telemetry", action="store_true", help="Disable telemetry")
     parser.add_argument("--version", "-V", action="version", version=f"qdrant {VERSION}")
     arguments = parser.parse_args()
@@ -90,4 +94,6 @@ def _shard_process_lost() -> None:
 
 def _level(text: str) -> int:
     first = text.split(",")[0].upper()
-    return {"TRACE": 10, "DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40, "OFF": 60}.get(first, 20)
+    return {"TRACE": 10, "DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40, "OFF": 60}.get(
+        first, 20
+    )

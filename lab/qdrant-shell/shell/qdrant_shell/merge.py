@@ -1,6 +1,7 @@
 """Splitting updates between shards and merging what several shards answer."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 
@@ -13,7 +14,10 @@ def split(kind: str, body: dict, shard_of: Callable[[Any], int], shards: int) ->
     """The parts of one update by shard; filters go to every shard."""
     parts: dict[int, dict] = {}
     if kind == "upsert" and "batch" in body:
-        body = {**{key: value for key, value in body.items() if key != "batch"}, "points": _rows(body["batch"])}
+        body = {
+            **{key: value for key, value in body.items() if key != "batch"},
+            "points": _rows(body["batch"]),
+        }
     points = body.get("points")
     if points is None:
         return {shard: body for shard in range(shards)}
@@ -32,7 +36,9 @@ def _rows(batch: dict) -> list:
         vectors = [{name: column[i] for name, column in vectors.items()} for i in range(len(ids))]
     if not len(ids) == len(vectors) == len(payloads):
         raise format_error("batch: ids, vectors and payloads must have equal lengths")
-    return [{"id": i, "vector": vector, "payload": payload} for i, vector, payload in zip(ids, vectors, payloads)]
+    return [
+        {"id": i, "vector": vector, "payload": payload} for i, vector, payload in zip(ids, vectors, payloads)
+    ]
 
 
 def scored(parts: list[bytes], limit: int, offset: int, ascending: bool) -> list:

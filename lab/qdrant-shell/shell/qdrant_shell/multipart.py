@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Optional
+from typing import BinaryIO
 
 from .errors import ApiError
 from .request import Request
@@ -12,7 +12,7 @@ _FILE_NAME = re.compile(rb'filename="([^"]*)"')
 
 
 class Upload:
-    def __init__(self, path: Path, file_name: Optional[str]):
+    def __init__(self, path: Path, file_name: str | None):
         self.path = path
         self.file_name = file_name
 
@@ -44,12 +44,12 @@ class _Parser:
     def __init__(self, boundary: bytes, target: Path):
         self.found = False
         self.complete = False
-        self.file_name: Optional[str] = None
+        self.file_name: str | None = None
         self._first = boundary
         self._delimiter = b"\r\n" + boundary
         self._buffer = bytearray(b"\r\n")  # so that the first boundary looks like every other
         self._target = target
-        self._file = None
+        self._file: BinaryIO | None = None
         self._in_part = False
 
     def feed(self, data: bytes) -> None:

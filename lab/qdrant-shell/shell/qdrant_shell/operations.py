@@ -1,6 +1,6 @@
 """What a shard does for each operation of the API. Runs in the shard's own process."""
 
-from typing import Callable
+from collections.abc import Callable
 
 import orjson
 import qdrant_edge as q
@@ -126,7 +126,7 @@ def search(shard: q.EdgeShard, body: dict) -> bytes:
             body.get("offset") or 0,
             to_filter(body.get("filter")),
             search_params(body.get("params")),
-            with_vector(body.get("with_vector")),
+            with_vector(body),
             with_payload(body.get("with_payload"), False),
             body.get("score_threshold"),
         )
@@ -148,7 +148,7 @@ def scroll(shard: q.EdgeShard, body: dict) -> bytes:
             10 if limit is None else limit,
             to_filter(body.get("filter")),
             with_payload(body.get("with_payload"), True),
-            with_vector(body.get("with_vector")),
+            with_vector(body),
             None if order is None else order_by(order),
         )
     )
@@ -162,9 +162,7 @@ def scroll(shard: q.EdgeShard, body: dict) -> bytes:
 
 def retrieve(shard: q.EdgeShard, body: dict) -> bytes:
     ids = point_ids(body["ids"])
-    records = shard.retrieve(
-        ids, with_payload(body.get("with_payload"), True), with_vector(body.get("with_vector"))
-    )
+    records = shard.retrieve(ids, with_payload(body.get("with_payload"), True), with_vector(body))
     found = {record.id: record for record in records}
     return orjson.dumps([record_output(found[i]) for i in ids if i in found])
 
@@ -177,7 +175,9 @@ def count(shard: q.EdgeShard, body: dict) -> bytes:
 
 def facet(shard: q.EdgeShard, body: dict) -> bytes:
     response = shard.facet(
-        q.FacetRequest(body["key"], body.get("limit") or 10, bool(body.get("exact")), to_filter(body.get("filter")))
+        q.FacetRequest(
+            body["key"], body.get("limit") or 10, bool(body.get("exact")), to_filter(body.get("filter"))
+        )
     )
     return orjson.dumps([{"value": id_output(hit.value), "count": hit.count} for hit in response.hits])
 

@@ -1,6 +1,6 @@
 """Queries: the API's JSON (with point ids already replaced by vectors) to the engine's objects."""
 
-from typing import Any, Optional
+from typing import Any
 
 import qdrant_edge as q
 
@@ -10,7 +10,15 @@ from .vectors import named_vector, with_payload, with_vector
 
 _DECAYS = {"lin_decay": "Lin", "gauss_decay": "Gauss", "exp_decay": "Exp"}
 _LISTS = {"mult": "Mult", "sum": "Sum", "max": "Max", "min": "Min"}
-_UNARY = {"neg": "Neg", "sqrt": "Sqrt", "exp": "Exp", "log10": "Log10", "ln": "Ln", "abs": "Abs", "acosh": "Acosh"}
+_UNARY = {
+    "neg": "Neg",
+    "sqrt": "Sqrt",
+    "exp": "Exp",
+    "log10": "Log10",
+    "ln": "Ln",
+    "abs": "Abs",
+    "acosh": "Acosh",
+}
 
 
 def to_query_request(body: dict) -> q.QueryRequest:
@@ -19,7 +27,7 @@ def to_query_request(body: dict) -> q.QueryRequest:
         offset=_default(body.get("offset"), 0),
         query=to_query(body.get("query"), body.get("using")),
         prefetches=_prefetches(body.get("prefetch")),
-        with_vector=with_vector(body.get("with_vector")),
+        with_vector=with_vector(body),
         with_payload=with_payload(body.get("with_payload"), False),
         filter=to_filter(body.get("filter")),
         score_threshold=body.get("score_threshold"),
@@ -47,7 +55,7 @@ def _prefetches(value: Any) -> list:
     ]
 
 
-def search_params(value: Optional[dict]) -> Optional[q.SearchParams]:
+def search_params(value: dict | None) -> q.SearchParams | None:
     if value is None:
         return None
     quantization = value.get("quantization")
@@ -65,7 +73,7 @@ def search_params(value: Optional[dict]) -> Optional[q.SearchParams]:
     )
 
 
-def to_query(value: Any, using: Optional[str]):
+def to_query(value: Any, using: str | None):
     if value is None:
         return None
     if isinstance(value, list) or (isinstance(value, dict) and "indices" in value):
@@ -105,7 +113,7 @@ def _mmr_diversity(mmr: dict) -> float:
     return 0.5 if diversity is None else diversity
 
 
-def _recommend(body: dict, using: Optional[str]):
+def _recommend(body: dict, using: str | None):
     positives = [named_vector(item) for item in body.get("positive") or []]
     negatives = [named_vector(item) for item in body.get("negative") or []]
     strategy = body.get("strategy") or "average_vector"
@@ -168,7 +176,9 @@ def expression(value: Any):
             body.get("scale"),
         )
     if kind == "div":
-        return q.Expression.Div(expression(body["left"]), expression(body["right"]), body.get("by_zero_default"))
+        return q.Expression.Div(
+            expression(body["left"]), expression(body["right"]), body.get("by_zero_default")
+        )
     if kind == "pow":
         return q.Expression.Pow(expression(body["base"]), expression(body["exponent"]))
     if kind == "geo_distance":

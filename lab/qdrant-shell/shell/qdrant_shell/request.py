@@ -1,7 +1,7 @@
 """One HTTP request: its query, body and upload, and the answers in the API's envelope."""
 
 import time
-from typing import Any, Optional
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -19,12 +19,17 @@ class Request:
         self.headers = {name: value for name, value in scope["headers"]}
         self.started = time.perf_counter()
         self.receive = receive
-        self.send = send
+        self._send = send
         self._body_limit = body_limit
         self._query = scope["query_string"]
-        self._parsed: Optional[dict] = None
+        self._parsed: dict | None = None
+        self.answering = False
 
-    def parameter(self, name: str) -> Optional[str]:
+    async def send(self, message: dict) -> None:
+        self.answering = True
+        await self._send(message)
+
+    def parameter(self, name: str) -> str | None:
         if not self._query:
             return None
         if self._parsed is None:
@@ -37,7 +42,10 @@ class Request:
         if value is None:
             return default
         if value not in ("true", "false"):
-            raise ApiError(400, f"Deserialize error in query parameters: {name}: provided string was not `true` or `false`")
+            raise ApiError(
+                400,
+                f"Deserialize error in query parameters: {name}: provided string was not `true` or `false`",
+            )
         return value == "true"
 
     async def body(self) -> bytes:
@@ -53,7 +61,10 @@ class Request:
                     break
             body = bytes(parts)
         if len(body) > self._body_limit:
-            raise ApiError(413, f"JSON payload ({len(body)} bytes) is larger than allowed (limit: {self._body_limit} bytes).")
+            raise ApiError(
+                413,
+                f"JSON payload ({len(body)} bytes) is larger than allowed (limit: {self._body_limit} bytes).",
+            )
         return body
 
     async def json(self) -> dict:

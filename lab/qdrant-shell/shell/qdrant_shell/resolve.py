@@ -1,6 +1,7 @@
 """Replaces point ids in queries by those points' vectors, and keeps these points out of the answer."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from .errors import bad_input, not_found
 
@@ -35,9 +36,11 @@ async def resolve_ids(collection, body: dict, find_collection: Callable) -> dict
         resolved["prefetch"] = [await resolve_ids(collection, item, find_collection) for item in items]
     if used:
         without = {"has_id": used}
-        resolved["filter"] = {"must": [body["filter"]], "must_not": [without]} if body.get("filter") else {
-            "must_not": [without]
-        }
+        resolved["filter"] = (
+            {"must": [body["filter"]], "must_not": [without]}
+            if body.get("filter")
+            else {"must_not": [without]}
+        )
     return resolved
 
 
@@ -55,7 +58,12 @@ async def _inside(query: dict, vector: Callable) -> dict:
         }
     if "discover" in query:
         discover = query["discover"]
-        return {"discover": {"target": await vector(discover["target"]), "context": await _pairs(discover["context"], vector)}}
+        return {
+            "discover": {
+                "target": await vector(discover["target"]),
+                "context": await _pairs(discover["context"], vector),
+            }
+        }
     if "context" in query:
         return {"context": await _pairs(query["context"], vector)}
     return query
@@ -64,7 +72,8 @@ async def _inside(query: dict, vector: Callable) -> dict:
 async def _pairs(value: Any, vector: Callable) -> list:
     pairs = value if isinstance(value, list) else [value]
     return [
-        {"positive": await vector(pair["positive"]), "negative": await vector(pair["negative"])} for pair in pairs
+        {"positive": await vector(pair["positive"]), "negative": await vector(pair["negative"])}
+        for pair in pairs
     ]
 
 

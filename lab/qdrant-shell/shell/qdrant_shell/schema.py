@@ -1,6 +1,6 @@
 """Payload index schemas and vector configuration: the API's JSON to the engine's objects."""
 
-from typing import Any, Optional
+from typing import Any
 
 import qdrant_edge as q
 
@@ -89,11 +89,11 @@ def _vector(value: dict) -> q.EdgeVectorParams:
     )
 
 
-def _datatype(value: Optional[str]):
+def _datatype(value: str | None):
     return None if value is None else _DATATYPES[value]
 
 
-def _sparse(value: Optional[dict]) -> q.EdgeSparseVectorParams:
+def _sparse(value: dict | None) -> q.EdgeSparseVectorParams:
     value = value or {}
     index = value.get("index") or {}
     return q.EdgeSparseVectorParams(

@@ -4,8 +4,8 @@ import asyncio
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional
 
 import orjson
 
@@ -28,8 +28,8 @@ class Shard:
         self._flag = collection_path / f"shard_{shard_id}.initializing"
         self._spawner = spawner
         self._on_lost = on_lost
-        self._client: Optional[ShardClient] = None
-        self._dummy: Optional[str] = None
+        self._client: ShardClient | None = None
+        self._dummy: str | None = None
         self._restore_lock = asyncio.Lock()
         self.recovering = 0
         self.discards_writes = 0

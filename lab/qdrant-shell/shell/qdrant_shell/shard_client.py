@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Callable, Optional
+from collections.abc import Callable
 
 import orjson
 
@@ -18,7 +18,7 @@ class ShardClient(asyncio.Protocol):
         self._next_id = 0
         self._closing = False
         self._closed: asyncio.Future = asyncio.get_running_loop().create_future()
-        self._transport: Optional[asyncio.Transport] = None
+        self._transport: asyncio.Transport | None = None
 
     @classmethod
     async def connect(cls, connection: socket.socket, on_lost: Callable[[], None]) -> "ShardClient":
@@ -28,7 +28,7 @@ class ShardClient(asyncio.Protocol):
         return client
 
     async def call(self, name: str, body: bytes = b"") -> bytes:
-        if self._transport is None or self._closing and name != "close":
+        if self._transport is None or (self._closing and name != "close"):
             raise service_error("shard process is gone")
         self._next_id = (self._next_id + 1) & 0xFFFFFFFF
         operation = name.encode()
@@ -73,7 +73,7 @@ class ShardClient(asyncio.Protocol):
         if start:
             del buffer[:start]
 
-    def connection_lost(self, error: Optional[Exception]) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         for waiter in self._waiting.values():
             if not waiter.done():

@@ -109,7 +109,9 @@ class ShardProcess:
             if field not in wanted:
                 delete_index(shard, {"field_name": field})
         for field, schema in wanted.items():
-            if field not in present or str(present[field].data_type).lower().rsplit(".", 1)[-1] != schema_type(schema):
+            if field not in present or str(present[field].data_type).lower().rsplit(".", 1)[
+                -1
+            ] != schema_type(schema):
                 create_index(shard, {"field_name": field, "field_schema": schema})
 
     def _opened(self) -> q.EdgeShard:

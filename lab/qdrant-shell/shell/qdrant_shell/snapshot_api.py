@@ -5,12 +5,13 @@ import logging
 import os
 import re
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Awaitable, Callable, Optional
 
 from .collection import Collection
 from .errors import ApiError
 from .multipart import receive_snapshot
+from .recovery import Recovery
 from .request import Request
 from .shard import Shard
 from .snapshots import Snapshots
@@ -26,6 +27,7 @@ class SnapshotApi:
     def __init__(self, storage: Storage, snapshots: Snapshots):
         self.storage = storage
         self.snapshots = snapshots
+        self.recovery = Recovery(storage, snapshots)
         self._background: set[asyncio.Task] = set()
 
     async def handle(self, request: Request, name: str, tail: list[str]) -> bool:
@@ -48,7 +50,7 @@ class SnapshotApi:
             await self._upload_collection(request, name)
         elif rest == ["recover"] and method == "PUT":
             body = _checked(await request.json())
-            await self._answer(request, lambda: self.snapshots.recover_collection(name, body))
+            await self._answer(request, lambda: self.recovery.recover_collection(name, body))
         else:
             collection = self.storage.find(name)
             folder = self.snapshots.collection_folder(collection)
@@ -57,13 +59,15 @@ class SnapshotApi:
             )
         return True
 
-    async def _of_shard(self, request: Request, collection: Collection, shard: Shard, rest: list[str]) -> bool:
+    async def _of_shard(
+        self, request: Request, collection: Collection, shard: Shard, rest: list[str]
+    ) -> bool:
         method = request.method
         if rest == ["upload"] and method == "POST":
             await self._upload_shard(request, collection, shard)
         elif rest == ["recover"] and method == "PUT":
             body = _checked(await request.json())
-            await self._answer(request, lambda: self.snapshots.recover_shard(collection, shard, body))
+            await self._answer(request, lambda: self.recovery.recover_shard(collection, shard, body))
         else:
             folder = self.snapshots.shard_folder(collection, shard)
             return await self._files(
@@ -109,10 +113,10 @@ class SnapshotApi:
             # the file gets its given name among the collection's snapshots, and stays there whatever happens next
             folder = self.storage.snapshots_of(name)
             folder.mkdir(parents=True, exist_ok=True)
-            await self.snapshots._check_upload(upload.path, checksum)
+            await self.recovery.check_upload(upload.path, checksum)
             kept = folder / (Path(upload.file_name or "").name or str(uuid.uuid4()))
             os.replace(upload.path, kept)
-            return await self.snapshots.upload_collection(name, kept, None)
+            return await self.recovery.upload_collection(name, kept, None)
 
         await self._answer(request, work)
 
@@ -121,7 +125,7 @@ class SnapshotApi:
         temporary = self.storage.snapshots_root / "tmp" / f"upload-{uuid.uuid4()}"
         upload = await receive_snapshot(request, temporary)
         await self._answer(
-            request, lambda: self.snapshots.upload_shard(collection, shard, upload.path, checksum)
+            request, lambda: self.recovery.upload_shard(collection, shard, upload.path, checksum)
         )
 
     async def _stream_shard(self, request: Request, collection: Collection, shard: Shard) -> None:
@@ -149,14 +153,14 @@ def _checked(body: dict) -> dict:
     return body
 
 
-def _upload_parameters(request: Request) -> Optional[str]:
+def _upload_parameters(request: Request) -> str | None:
     _check_priority(request.parameter("priority"))
     checksum = request.parameter("checksum")
     _check_hash(checksum, "query parameters")
     return checksum
 
 
-def _check_priority(priority: Optional[str]) -> None:
+def _check_priority(priority: str | None) -> None:
     if priority not in _PRIORITIES:
         raise ApiError(
             400,
@@ -164,13 +168,15 @@ def _check_priority(priority: Optional[str]) -> None:
         )
 
 
-def _check_hash(checksum: Optional[str], where: str) -> None:
+def _check_hash(checksum: str | None, where: str) -> None:
     if checksum is not None and re.fullmatch("[0-9a-fA-F]{64}", checksum) is None:
-        raise ApiError(422, f"Validation error in {where}: [checksum: must be a SHA-256 hash of 64 hexadecimal digits]")
+        raise ApiError(
+            422, f"Validation error in {where}: [checksum: must be a SHA-256 hash of 64 hexadecimal digits]"
+        )
 
 
 async def _send_file(
-    request: Request, path: Path, _name: Optional[str] = None, idle_seconds: Optional[float] = None
+    request: Request, path: Path, _name: str | None = None, idle_seconds: float | None = None
 ) -> None:
     size = path.stat().st_size
     name = path.name.encode()

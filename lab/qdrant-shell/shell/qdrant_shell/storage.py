@@ -8,8 +8,8 @@ import re
 import shutil
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from .collection import Collection
 from .errors import already_exists, bad_input, bad_request, not_found
@@ -72,11 +72,15 @@ class Storage:
     async def create(self, name: str, request: dict) -> Collection:
         async with self._meta_lock:
             if _BAD_NAME.search(name) or not 1 <= len(name) <= 255 or name in (".", ".."):
-                raise bad_input(f"collection name `{name}` contains forbidden characters or has a wrong length")
+                raise bad_input(
+                    f"collection name `{name}` contains forbidden characters or has a wrong length"
+                )
             if name in self.collections:
                 raise already_exists(f"Collection `{name}` already exists!")
             if name in self.aliases:
-                raise bad_input(f"Can't create collection with name {name}. Alias with the same name already exists")
+                raise bad_input(
+                    f"Can't create collection with name {name}. Alias with the same name already exists"
+                )
             path = self.root / "collections" / name
             try:
                 collection = await Collection.create(
@@ -109,7 +113,10 @@ class Storage:
             aliases = dict(self.aliases)
             for action in actions:
                 if "create_alias" in action:
-                    target, alias = action["create_alias"]["collection_name"], action["create_alias"]["alias_name"]
+                    target, alias = (
+                        action["create_alias"]["collection_name"],
+                        action["create_alias"]["alias_name"],
+                    )
                     if target not in self.collections:
                         raise not_found(f"Collection `{target}` doesn't exist!")
                     if alias in self.collections:
@@ -118,7 +125,10 @@ class Storage:
                 elif "delete_alias" in action:
                     aliases.pop(action["delete_alias"]["alias_name"], None)
                 elif "rename_alias" in action:
-                    old, new = action["rename_alias"]["old_alias_name"], action["rename_alias"]["new_alias_name"]
+                    old, new = (
+                        action["rename_alias"]["old_alias_name"],
+                        action["rename_alias"]["new_alias_name"],
+                    )
                     if old not in aliases:
                         raise not_found(f"Alias {old} does not exists!")
                     if new in self.collections:

@@ -1,7 +1,7 @@
 """`/telemetry` and `/metrics`: the parts that operators and dashboards read."""
 
 import asyncio
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from .storage import Storage
 
@@ -12,13 +12,14 @@ VERSION = "1.18.3"
 class Telemetry:
     def __init__(self, storage: Storage):
         self.storage = storage
-        self.started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self.started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     async def report(self, level: int) -> dict:
         collections: dict = {"number_of_collections": len(self.storage.collections)}
         if level >= 1:
             collections["collections"] = [
-                await self._collection(collection, level) for collection in list(self.storage.collections.values())
+                await self._collection(collection, level)
+                for collection in list(self.storage.collections.values())
             ]
             collections["snapshots"] = [
                 {
@@ -87,7 +88,11 @@ class Telemetry:
             *(f'collection_points{{id="{name}"}} {count}' for name, count in points.items()),
             _head("snapshot_creation_running", "amount of snapshot creations currently running", "gauge"),
             *self._each("snapshot_creation_running", "snapshots_running"),
-            _head("snapshot_recovery_running", "amount of snapshot recovery operations currently running", "gauge"),
+            _head(
+                "snapshot_recovery_running",
+                "amount of snapshot recovery operations currently running",
+                "gauge",
+            ),
             *self._each("snapshot_recovery_running", "recoveries_running"),
             _head("snapshot_created_total", "total amount of snapshots created", "counter"),
             *self._each("snapshot_created_total", "snapshots_created"),

@@ -32,7 +32,8 @@ def vector_output(value: Any):
     return value
 
 
-def with_vector(value: Any):
+def with_vector(body: dict):
+    value = body.get("with_vector", body.get("with_vectors"))
     return False if value is None else value
 
 
