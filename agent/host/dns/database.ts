@@ -62,7 +62,7 @@ function zoneSql(zone: DnsZone): string[] {
 /** Prints what `databaseSql` would write, one line a row, in a form that `expectedDump` predicts. */
 export const DUMP_SQL = [
   '.mode list',
-  ".separator '|' '\\n'",
+  ".separator '|'",
   // An update raises the serial of a challenge zone; that is no difference to us.
   `SELECT 'record', d.name, r.name, r.type, CASE WHEN r.type='SOA' THEN 'soa' ELSE r.content END, r.ttl, r.disabled, r.auth
    FROM records r JOIN domains d ON d.id=r.domain_id

@@ -94,7 +94,8 @@ function serviceRecords(spec: DnsSpec): DnsRecord[] {
     // Seconds, whole: the check must not take longer than its interval, or a dead site delays the next round.
     const timeout = Math.min(2, spec.checkIntervalSeconds);
     const options = [
-      `stringmatch='"ready":true'`,
+      // PowerDNS 4.7 spoils a double quote on its way through the record to Lua.
+      `stringmatch=string.char(34)..'ready'..string.char(34)..':true'`,
       `selector='all'`,
       `backupSelector='all'`,
       `timeout='${timeout}'`,

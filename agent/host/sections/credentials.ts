@@ -111,7 +111,7 @@ export function combinePem(certificate: string, privateKey: string): string {
 }
 
 /** The account file of versitygw; read-only to it, so that accounts come from here alone. */
-function storeUsers(accounts: StoreAccounts): string {
+export function storeUsers(accounts: StoreAccounts): string {
   const accessAccounts = Object.fromEntries(
     accounts.map(({ access, secret }) => [
       access,
