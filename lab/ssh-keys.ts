@@ -14,11 +14,14 @@ async function ensureKey(file: string, comment: string): Promise<void> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
 }
 
+export async function ensureOperatorKey(): Promise<void> {
+  await ensureKey(OPERATOR_KEY, 'operator');
+}
+
 const hostKey = (server: string): string => path.join(FOLDER, `host_${server}`);
 
 /** Files that give a server its identity and let the operator in. */
 export async function identityFiles(server: string): Promise<Map<string, { text: string; mode: number }>> {
-  await ensureKey(OPERATOR_KEY, 'operator');
   await ensureKey(hostKey(server), server);
   return new Map([
     ['etc/ssh/ssh_host_ed25519_key', { text: await readFile(hostKey(server), 'utf8'), mode: 0o600 }],

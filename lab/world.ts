@@ -47,7 +47,7 @@ import {
 } from './network';
 import { ensurePki } from './pki';
 import { ensureQdrantShell } from './qdrant-shell/ensure';
-import { identityFiles, sshOptions } from './ssh-keys';
+import { ensureOperatorKey, identityFiles, sshOptions } from './ssh-keys';
 import { ensureVllm } from './vllm';
 
 const WORLD_FILE = path.join(LAB_FOLDER, 'world.json');
@@ -162,6 +162,7 @@ export async function up(wanted: Partial<Record<ServerPlace, number>>): Promise<
   await mkdir(LAB_FOLDER, { recursive: true });
   await writeFile(WORLD_FILE, JSON.stringify(world, null, 2));
   await ensurePki();
+  await ensureOperatorKey();
   await ensureWan(names);
   await ensureClientNetwork(names);
   const started = Date.now();
