@@ -25,6 +25,7 @@ import { Publisher, type PublishStep } from './snapshots/publish';
 import { Staging } from './snapshots/staging';
 import type { SnapshotStore } from './snapshots/store';
 import { siteClock } from './state/clock';
+import { WatchedLineage } from './state/watched-lineage';
 import { EventLog } from './state/event-log';
 import { Ledger } from './state/ledger';
 
@@ -84,6 +85,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
     ...(options.peerOrigin === undefined ? {} : { origin: options.peerOrigin }),
   });
+  const lineage = new WatchedLineage(new LineageFile(join(folders.state, 'lineage.json')));
   const askPeer = async (): Promise<StatusResponse> => {
     const status = await peer.status();
     await background.learnPeerParity(status.parity);
@@ -99,7 +101,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       dataAgeSeconds: () => view.dataAgeSeconds(),
       finalSync: (deadlineMs) => operations.finalSync(deadlineMs),
     },
-    state: new LineageFile(join(folders.state, 'lineage.json')),
+    state: lineage,
     onEvent: (event) => {
       events.push(event);
       if (event.kind === 'claimed' || event.kind === 'state') background.wake();
@@ -127,6 +129,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     ledger,
     clock,
     record,
+    claimPending: () => lineage.claimPending,
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });

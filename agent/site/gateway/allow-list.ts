@@ -62,6 +62,7 @@ export function judgeWrite(method: string, url: string): Verdict {
 
 /** Anything that two servers could read differently is refused rather than cleaned. */
 function isPlainPath(path: string): boolean {
+  if (path === '/') return true;
   if (!path.startsWith('/') || /%(2f|5c|00)/i.test(path) || /[\\#\0]/.test(path)) return false;
   return path
     .slice(1)

@@ -7,6 +7,7 @@ export interface ApplyFacts {
   readonly heldEpoch: number | null;
   readonly lease: { readonly epoch: number; readonly holder: string } | null;
   readonly state: SiteState;
+  readonly claimPending: boolean;
   /** An operator asked for this site to be re-protected. */
   readonly reprotect: boolean;
 }
@@ -18,6 +19,12 @@ export function mayApply(facts: ApplyFacts): Reason | null {
     return {
       code: 'IS_HOLDER',
       message: `${self} holds the lease: its data is the service's and is never overwritten.`,
+    };
+  }
+  if (facts.claimPending) {
+    return {
+      code: 'CLAIM_PENDING',
+      message: `${self} is claiming the lease: its data may be the service's in a moment.`,
     };
   }
   if (lease === null) {

@@ -57,6 +57,8 @@ export interface ApplierOptions {
   readonly ledger: Ledger;
   readonly clock: SiteClock;
   readonly record: RecordEvent;
+  /** A claim of the lease may be under way: what is here may be the service's data in a moment. */
+  readonly claimPending: () => boolean;
   /** Folder for data that was set aside. */
   readonly divergedFolder: string;
   readonly step?: (step: ApplyStep) => Promise<void>;
@@ -225,6 +227,7 @@ export class Applier {
       heldEpoch: heldEpoch(keeper),
       lease: keeper.lease(),
       state: keeper.state(),
+      claimPending: this.options.claimPending(),
       reprotect,
     };
   }

@@ -43,6 +43,7 @@ export interface CaptureOptions {
   readonly qdrant: QdrantClient;
   readonly gate: WriteGate;
   readonly clock: SiteClock;
+  readonly names: SnapshotNames;
   readonly holdWritesSeconds: number;
   /** The last publish of a hand-over: writes that have not ended by the cut are never acknowledged. */
   readonly final: boolean;
@@ -55,8 +56,29 @@ export interface ShardList {
 }
 
 /** Names have a resolution of one second: two snapshots of one shard in one second are one file. */
-const NAME_RESOLUTION_MS = 1_100;
-const lastCutMs = new Map<string, number>();
+export class SnapshotNames {
+  private readonly lastCutMs = new Map<string, number>();
+
+  constructor(
+    private readonly clock: SiteClock,
+    private readonly resolutionMs = 1_100,
+  ) {}
+
+  cut(name: string, shard: LocalShard): void {
+    this.lastCutMs.set(shardKey(name, shard), this.clock.monotonicMs());
+  }
+
+  /** Resolves when each shard's next snapshot is sure to get a name of its own. */
+  async fresh(lists: readonly ShardList[]): Promise<void> {
+    let latest = Number.NEGATIVE_INFINITY;
+    for (const { name, shards } of lists) {
+      for (const shard of shards)
+        latest = Math.max(latest, this.lastCutMs.get(shardKey(name, shard)) ?? latest);
+    }
+    const waitMs = latest + this.resolutionMs - this.clock.monotonicMs();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
 
 /** What there is to publish; shards that cannot be snapshotted soundly are refused. */
 export async function listShards(qdrant: QdrantClient): Promise<ShardList[]> {
@@ -82,7 +104,7 @@ export async function listShards(qdrant: QdrantClient): Promise<ShardList[]> {
 
 export async function capture(options: CaptureOptions, lists: readonly ShardList[]): Promise<Cut> {
   const { gate, clock, holdWritesSeconds } = options;
-  await waitForFreshNames(clock, lists);
+  await options.names.fresh(lists);
   const holdMs = holdWritesSeconds * 1000;
   const heldFromMs = clock.monotonicMs();
   const hold = gate.hold(holdMs, holdMs / 2);
@@ -109,7 +131,7 @@ async function cutAll(
   lists: readonly ShardList[],
   isHeld: () => boolean,
 ): Promise<CutCollection[]> {
-  const { qdrant, clock } = options;
+  const { qdrant, names } = options;
   const aliases = await qdrant.aliases();
   const collections: CutCollection[] = [];
   for (const { name, shards } of lists) {
@@ -119,7 +141,7 @@ async function cutAll(
     const cut: CutShard[] = [];
     for (const shard of shards) {
       const snapshot = await qdrant.createShardSnapshot(name, shard.shard_id);
-      lastCutMs.set(shardKey(name, shard), clock.monotonicMs());
+      names.cut(name, shard);
       const checksum = snapshot.checksum ?? null;
       cut.push({ shard, snapshot: snapshot.name, bytes: snapshot.size, checksum });
     }
@@ -146,16 +168,6 @@ function countBounds(before: number, after: number, held: boolean): { pointsMin:
   if (held) return { pointsMin: low, pointsMax: high };
   const slack = Math.max(high - low, Math.ceil(high / 100));
   return { pointsMin: Math.max(0, low - slack), pointsMax: high + slack };
-}
-
-/** Waits, before writes are held, until each shard's next snapshot is sure to get a name of its own. */
-async function waitForFreshNames(clock: SiteClock, lists: readonly ShardList[]): Promise<void> {
-  let latest = Number.NEGATIVE_INFINITY;
-  for (const { name, shards } of lists) {
-    for (const shard of shards) latest = Math.max(latest, lastCutMs.get(shardKey(name, shard)) ?? latest);
-  }
-  const waitMs = latest + NAME_RESOLUTION_MS - clock.monotonicMs();
-  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
 }
 
 function shardKey(name: string, shard: LocalShard): string {

@@ -12,6 +12,7 @@ import type { QdrantClient } from '../qdrant/client';
 import { anchorAge } from '../state/age';
 import type { Ledger } from '../state/ledger';
 import {
+  SnapshotNames,
   SnapshotUnfitError,
   capture,
   listShards,
@@ -57,6 +58,7 @@ export interface PublisherOptions {
   readonly clock: SiteClock;
   readonly record: RecordEvent;
   readonly agentVersion: string;
+  readonly names?: SnapshotNames;
   readonly step?: (step: PublishStep) => Promise<void>;
 }
 
@@ -64,7 +66,11 @@ export class Publisher {
   private acknowledged = 0;
   private acknowledgedAtCut = 0;
 
-  constructor(private readonly options: PublisherOptions) {}
+  private readonly names: SnapshotNames;
+
+  constructor(private readonly options: PublisherOptions) {
+    this.names = options.names ?? new SnapshotNames(options.clock);
+  }
 
   /** A write was acknowledged to a client. */
   countWrite(): void {
@@ -148,6 +154,7 @@ export class Publisher {
         qdrant,
         gate,
         clock,
+        names: this.names,
         final,
         holdWritesSeconds: spec.snapshots.holdWritesSeconds,
         step: async (name) => {

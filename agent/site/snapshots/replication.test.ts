@@ -1,21 +1,173 @@
-import { World } from '../testing/world';
+import { APPLY_STEPS, type ApplyStep } from './apply';
+import { PUBLISH_STEPS, type PublishStep } from './publish';
+import { World, killAt } from '../testing/world';
+
+let world: World;
+beforeEach(async () => {
+  world = await World.start();
+});
+afterEach(() => world.stop());
+
+const publish = () => world.uk.publisher().publish();
+const apply = () => world.eu.applier().apply();
+const same = () => expect(world.eu.qdrant.ids('docs')).toEqual(world.uk.qdrant.ids('docs'));
+const latest = async () => (await world.store.readLatest())?.pointer.publishId ?? null;
 
 describe('publish and apply', () => {
-  let world: World;
-  beforeEach(async () => {
-    world = await World.start();
-  });
-  afterEach(() => world.stop());
-
   it('brings collections, points, aliases and indexes to the other site', async () => {
-    const published = await world.uk.publisher().publish();
-    const applied = await world.eu.applier().apply();
+    const published = await publish();
+    const applied = await apply();
     expect(applied).toEqual(published);
     expect(published.points).toBe(50);
-    expect(world.eu.qdrant.ids('docs')).toEqual(world.uk.qdrant.ids('docs'));
+    same();
     expect([...world.eu.qdrant.aliases]).toEqual([['current', 'docs']]);
     expect(Object.keys(world.eu.qdrant.collection('docs').schema)).toEqual(['n']);
     expect(world.eu.ledger.state.applied?.id).toBe(published.id);
+    expect(world.eu.ledger.state.applying).toBeNull();
+  });
+
+  it('follows collections, aliases and indexes that changed or vanished', async () => {
+    world.uk.qdrant.create('old');
+    await publish();
+    await apply();
+    world.uk.qdrant.collections.delete('old');
+    world.uk.qdrant.create('new');
+    world.uk.qdrant.aliases.set('current', 'new');
+    world.uk.qdrant.aliases.set('old', 'docs');
+    world.uk.qdrant.collection('docs').schema = { tag: { data_type: 'keyword', points: 0 } };
+    await publish();
+    await apply();
+    expect([...world.eu.qdrant.collections.keys()].sort()).toEqual(['docs', 'new']);
+    expect(Object.fromEntries(world.eu.qdrant.aliases)).toEqual({ current: 'new', old: 'docs' });
+    expect(Object.keys(world.eu.qdrant.collection('docs').schema)).toEqual(['tag']);
+  });
+
+  it('makes a collection anew when its shape here is another', async () => {
+    world.eu.qdrant.create('docs', 1, 4);
+    await publish();
+    await apply();
+    expect(world.eu.qdrant.collection('docs').shards).toHaveLength(2);
+    same();
+  });
+
+  it('carries over settings that can be changed in place', async () => {
+    await publish();
+    await apply();
+    world.uk.qdrant.collection('docs').config['hnsw_config'] = { m: 32 };
+    await publish();
+    await apply();
+    expect(world.eu.qdrant.collection('docs').config['hnsw_config']).toEqual({ m: 32 });
+    expect(world.eu.qdrant.requests).toContain('PATCH /collections/docs');
+  });
+
+  it('publishes and applies a site without collections', async () => {
+    world.uk.qdrant.collections.clear();
+    world.uk.qdrant.aliases.clear();
+    await publish();
+    expect((await apply()).points).toBe(0);
+  });
+
+  it('keeps the newest publishes only, and the latest always', async () => {
+    for (let round = 0; round < 4; round += 1) await publish();
+    const kept = await world.store.listPublishes('uk');
+    expect(kept).toHaveLength(2);
+    expect(kept).toContain(await latest());
+    expect(await world.store.readManifest('uk', kept[0] ?? '')).toBeDefined();
+  });
+
+  it('says that a publish is here already when it is applied again', async () => {
+    await publish();
+    await apply();
+    const touched = world.eu.qdrant.requests.length;
+    await expect(apply()).rejects.toMatchObject({ code: 'ALREADY_APPLIED' });
+    expect(world.eu.qdrant.requests).toHaveLength(touched);
+  });
+
+  it('ages the data from the moment of the cut by the clock of the store and then its own', async () => {
+    let storeMs = 0;
+    world.store.nowMs = () => storeMs;
+    await publish();
+    storeMs = 90_000;
+    await apply();
+    const { applied } = world.eu.ledger.state;
+    expect(applied?.anchor.ageSeconds).toBeGreaterThanOrEqual(90);
+    expect(applied?.anchor.ageSeconds).toBeLessThan(95);
+  });
+});
+
+describe('a publish that is killed', () => {
+  it.each(PUBLISH_STEPS)(
+    'leaves a whole latest publish and no litter when killed at %s',
+    async (step: PublishStep) => {
+      const first = await publish();
+      world.uk.qdrant.fill('docs', 50, 60);
+      const { hook, killed } = killAt(step);
+      world.uk.publishStep = hook;
+      void world.uk.publisher().publish();
+      await killed;
+      const moved = PUBLISH_STEPS.indexOf(step) >= PUBLISH_STEPS.indexOf('pointer-moved');
+      expect((await latest()) === first.id).toBe(!moved);
+      await apply();
+      expect(world.eu.qdrant.count('docs')).toBe(moved ? 60 : 50);
+
+      await world.uk.restart();
+      const second = await publish();
+      expect(world.uk.qdrant.snapshotCount()).toBe(0);
+      expect(await latest()).toBe(second.id);
+      expect((await apply()).id).toBe(second.id);
+      same();
+    },
+  );
+});
+
+describe('an apply that is killed', () => {
+  const steps = APPLY_STEPS.filter((step) => step !== 'set-aside');
+
+  it.each(steps)('is not taken for good and is done again when killed at %s', async (step: ApplyStep) => {
+    const first = await publish();
+    await apply();
+    world.uk.qdrant.fill('docs', 50, 80);
+    const second = await publish();
+    const { hook, killed } = killAt(step);
+    world.eu.applyStep = hook;
+    void world.eu.applier().apply();
+    await killed;
+
+    await world.eu.restart();
+    const at = APPLY_STEPS.indexOf(step);
+    const touched = at >= APPLY_STEPS.indexOf('marked') && at < APPLY_STEPS.indexOf('recorded');
+    expect(world.eu.ledger.state.applying?.id ?? null).toBe(touched ? second.id : null);
+    const done = at >= APPLY_STEPS.indexOf('recorded');
+    expect(world.eu.ledger.state.applied?.id).toBe(done ? second.id : first.id);
+    if (done) await expect(apply()).rejects.toMatchObject({ code: 'ALREADY_APPLIED' });
+    else expect((await apply()).id).toBe(second.id);
+    expect(world.eu.ledger.state.applying).toBeNull();
+    same();
+  });
+
+  it('fetches only the parts that it had not fetched', async () => {
+    await publish();
+    const { hook, killed } = killAt<ApplyStep>('part-fetched');
+    world.eu.applyStep = hook;
+    void world.eu.applier().apply();
+    await killed;
+    await world.eu.restart();
+    const read: string[] = [];
+    world.store.onRead = (key, body) => (read.push(key), body);
+    await apply();
+    expect(read.filter((key) => key.endsWith('.snapshot'))).toHaveLength(1);
+  });
+
+  it('is finished from its staged parts when the store cannot be reached', async () => {
+    await publish();
+    const { hook, killed } = killAt<ApplyStep>('shard-recovered');
+    world.eu.applyStep = hook;
+    void world.eu.applier().apply();
+    await killed;
+    await world.eu.restart();
+    world.store.reachable = false;
+    await apply();
+    same();
     expect(world.eu.ledger.state.applying).toBeNull();
   });
 });

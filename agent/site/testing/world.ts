@@ -1,11 +1,12 @@
 /** Two sites' halves of replication around one store: a publisher at uk, an applier at eu. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+
 import { join } from 'node:path';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import { WriteGate } from '../gateway/write-gate';
 import { QdrantClient } from '../qdrant/client';
 import { Applier, type ApplyStep } from '../snapshots/apply';
+import { SnapshotNames } from '../snapshots/capture';
 import { Publisher, type PublishStep } from '../snapshots/publish';
 import { Staging } from '../snapshots/staging';
 import { siteClock } from '../state/clock';
@@ -13,6 +14,7 @@ import { Ledger } from '../state/ledger';
 import { FakeKeeper } from './fake-keeper';
 import { FakeQdrant } from './fake-qdrant';
 import { MemorySnapshotStore } from './memory-snapshot-store';
+import { scratchFolder } from './scratch';
 
 export const SNAPSHOTS: SiteAgentSpec['snapshots'] = { rpoSeconds: 3600, retain: 2, holdWritesSeconds: 1 };
 export const PARITY: SiteAgentSpec['parity'] = {
@@ -24,7 +26,7 @@ export const PARITY: SiteAgentSpec['parity'] = {
 export class SiteHalf {
   readonly qdrant = new FakeQdrant();
   readonly events: string[] = [];
-  readonly gate = new WriteGate();
+  gate = new WriteGate();
   readonly keeper: FakeKeeper;
   readonly folder: string;
   client!: QdrantClient;
@@ -32,6 +34,7 @@ export class SiteHalf {
   publishStep: ((step: PublishStep) => Promise<void>) | null = null;
   applyStep: ((step: ApplyStep) => Promise<void>) | null = null;
   freeBytes: (() => Promise<number>) | null = null;
+  private readonly clients: QdrantClient[] = [];
   private port = 0;
 
   constructor(
@@ -40,7 +43,7 @@ export class SiteHalf {
     holder: string,
   ) {
     this.keeper = new FakeKeeper(site, holder);
-    this.folder = mkdtempSync(join(tmpdir(), `site-${site}-`));
+    this.folder = mkdtempSync(join(scratchFolder(), `site-${site}-`));
   }
 
   async start(): Promise<void> {
@@ -51,11 +54,13 @@ export class SiteHalf {
   /** What a new process would have: the ledger from disk, and nothing from memory. */
   async restart(): Promise<void> {
     this.client = new QdrantClient({ port: this.port, apiKey: this.qdrant.apiKey, timeoutMs: 2_000 });
+    this.clients.push(this.client);
+    this.gate = new WriteGate();
     this.ledger = await Ledger.open(join(this.folder, 'ledger.json'));
   }
 
   async stop(): Promise<void> {
-    await this.client.close();
+    await Promise.all(this.clients.map((client) => client.close()));
     await this.qdrant.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -75,6 +80,7 @@ export class SiteHalf {
       clock: siteClock(),
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
       agentVersion: 'test',
+      names: new SnapshotNames(siteClock(), 0),
       step: async (step) => this.publishStep?.(step),
     });
   }
@@ -89,6 +95,7 @@ export class SiteHalf {
       ledger: this.ledger,
       clock: siteClock(),
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      claimPending: () => this.keeper.claim,
       divergedFolder: join(this.folder, 'diverged'),
       step: async (step) => this.applyStep?.(step),
     });

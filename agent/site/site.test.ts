@@ -1,0 +1,125 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { MemoryLeaseStore } from '../lease';
+import {
+  addPoints,
+  bootstrap,
+  plannedSwitch,
+  protect,
+  reasons,
+  reprotect,
+  seed,
+  type Pair,
+} from './testing/failover-story';
+import { FakeQdrant } from './testing/fake-qdrant';
+import { MemorySnapshotStore } from './testing/memory-snapshot-store';
+import { scratchFolder } from './testing/scratch';
+import { TestSite, eventually } from './testing/two-sites';
+
+jest.setTimeout(60_000);
+
+let pair: Pair;
+let qdrants: Map<TestSite, FakeQdrant>;
+let staging: string;
+
+beforeEach(async () => {
+  const lease = new MemoryLeaseStore();
+  const snapshots = new MemorySnapshotStore();
+  // A site that stops closes its own connection, not the store.
+  snapshots.close = () => Promise.resolve();
+  staging = mkdtempSync(join(scratchFolder(), 'staging-'));
+  qdrants = new Map();
+  const make = async (site: 'uk' | 'eu'): Promise<TestSite> => {
+    const qdrant = new FakeQdrant();
+    const made = new TestSite({
+      site,
+      qdrantPort: await qdrant.listen(),
+      staging: join(staging, site),
+      leaseStore: () => lease,
+      snapshotStore: () => snapshots,
+      qdrantVersion: qdrant.version,
+    });
+    qdrants.set(made, qdrant);
+    return made;
+  };
+  const count = async (site: TestSite, collection: string): Promise<number> =>
+    qdrants.get(site)?.count(collection) ?? -1;
+  pair = { uk: await make('uk'), eu: await make('eu'), count };
+});
+
+afterEach(async () => {
+  await Promise.all([pair.uk.dispose(), pair.eu.dispose()]);
+  await Promise.all([...qdrants.values()].map((qdrant) => qdrant.close()));
+  rmSync(staging, { recursive: true, force: true });
+});
+
+it('replicates, switches as planned without losing a write, and is protected again at once', async () => {
+  const { uk, eu, count } = pair;
+  await bootstrap(pair);
+  await seed(pair, 20);
+  await protect(uk, eu);
+  await addPoints(uk, 20, 30);
+  await plannedSwitch(uk, eu);
+  expect(await count(eu, 'docs')).toBe(30);
+  expect(eu.status().lease).toMatchObject({ epoch: 2, holder: 'eu' });
+  // Handed over cleanly: what is here is what the new holder has, so no reprotection is needed.
+  await eventually('uk could take over again', () => reasons(uk.status()).length === 0);
+  await addPoints(eu, 30, 40);
+  await plannedSwitch(eu, uk);
+  expect(await count(uk, 'docs')).toBe(40);
+});
+
+it('takes over by itself when the holder is gone, and fences what comes back until it is re-protected', async () => {
+  const { uk, eu, count } = pair;
+  await bootstrap(pair);
+  await seed(pair, 20);
+  await protect(uk, eu);
+  await addPoints(uk, 20, 25);
+  await uk.halt();
+  await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200);
+  expect(await count(eu, 'docs')).toBe(20);
+  await addPoints(eu, 100, 110);
+
+  await uk.start();
+  await eventually('uk is fenced', () => uk.status().state === 'fenced');
+  expect((await uk.call('GET', '/edge/vectors')).status).toBe(503);
+  expect((await uk.call('GET', '/edge/inference')).status).toBe(503);
+  expect((await uk.call('POST', '/failover/apply')).body).toMatchObject({ skipped: { code: 'FENCED' } });
+  expect(await count(uk, 'docs')).toBe(25);
+
+  await reprotect(uk);
+  expect(uk.status().state).toBe('standby');
+  expect(await count(uk, 'docs')).toBe(await count(eu, 'docs'));
+  const kept = join(uk.state, 'diverged', 'epoch-0000000002', 'contents.json');
+  expect(existsSync(kept)).toBe(true);
+  expect(JSON.parse(readFileSync(kept, 'utf8'))).toMatchObject({
+    collections: [{ name: 'docs', points: 25 }],
+  });
+  expect(uk.status().events.some((event) => event.detail.includes('own data set aside'))).toBe(true);
+});
+
+it('hands over without loss when its own engine hangs', async () => {
+  const { uk, eu, count } = pair;
+  await bootstrap(pair);
+  await seed(pair, 20);
+  await protect(uk, eu);
+  await addPoints(uk, 20, 25);
+  uk.engine.mode = 'hung';
+  await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200);
+  expect(await count(eu, 'docs')).toBe(25);
+  expect(uk.status().canary.inference.health).toBe('failing');
+});
+
+it('goes on as the holder after a restart, with its ages and events', async () => {
+  const { uk, eu } = pair;
+  await bootstrap(pair);
+  await seed(pair, 5);
+  await protect(uk, eu);
+  const before = uk.status().published;
+  await uk.halt();
+  await uk.start();
+  await eventually('uk is ready', async () => (await uk.call('GET', '/readyz')).status === 200);
+  expect(uk.status().lease).toMatchObject({ epoch: 1, holder: 'uk' });
+  expect(uk.status().published?.id).toBe(before?.id);
+  expect(uk.status().events.filter((event) => event.kind === 'published').length).toBeGreaterThan(0);
+});
