@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import type {
   AgentEvent,
   Health,
-  LeaseHistoryEntry,
   PromiseRequest,
   PromiseResponse,
   PromoteRequest,
@@ -20,18 +19,11 @@ import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { describeError } from '../shared/errors';
 import { initialState, step } from './core';
 import { knownEpoch } from './draft';
-import { LeaseCorruptError, SwitchRefusedError } from './errors';
+import { ActionRunner } from './action-runner';
+import { SwitchRefusedError } from './errors';
 import { leaseConfig } from './lease-config';
 import { lineageReason } from './lineage';
-import type {
-  Action,
-  Happening,
-  LeaseConfig,
-  LeaseState,
-  PastSwitch,
-  ReadResult,
-  WriteResult,
-} from './model';
+import type { Action, Happening, LeaseConfig, LeaseState } from './model';
 import type { Clock, LeaseStore, LocalView, PeerPort, StatePort } from './ports';
 import { reprotectRefusal } from './requests';
 import { systemClock } from './system-clock';
@@ -53,27 +45,26 @@ interface Waiting {
   readonly reject: (error: SwitchRefusedError) => void;
 }
 
-/** Beyond the bound given to a sync, so that a sync that ignores it cannot hold up the hand-over. */
-const SYNC_GRACE_MS = 1000;
-
 export class LeaseKeeper {
   private readonly config: LeaseConfig;
   private readonly clock: Clock;
-  private readonly requestTimeoutMs: number;
+  private readonly runner: ActionRunner;
   private core: LeaseState | null = null;
   private stopped = false;
   private cancelTick: () => void = () => undefined;
   private loading: Promise<void> = Promise.resolve();
-  private saving: Promise<void> = Promise.resolve();
   private readonly holds = new Set<symbol>();
   private readonly waiting = new Map<number, Waiting>();
-  private readonly durable = new Set<{ readonly seq: number; readonly resolve: () => void }>();
   private requests = 0;
 
   constructor(private readonly options: LeaseKeeperOptions) {
     this.config = leaseConfig(options.spec);
     this.clock = options.clock ?? systemClock();
-    this.requestTimeoutMs = options.spec.lease.requestTimeoutSeconds * 1000;
+    this.runner = new ActionRunner(
+      { ...options, clock: this.clock },
+      (happening) => void this.dispatch(happening),
+      (detail) => this.tell('alert', detail, null),
+    );
   }
 
   start(): void {
@@ -89,7 +80,7 @@ export class LeaseKeeper {
     }
     this.waiting.clear();
     await this.loading;
-    await this.saving;
+    await this.runner.idle();
   }
 
   /** Asked before a write is forwarded and again before it is acknowledged; judged by the clock at this very moment. */
@@ -224,114 +215,6 @@ export class LeaseKeeper {
     return result.actions;
   }
 
-  private perform(action: Action): void {
-    const { store, peer, local } = this.options;
-    switch (action.type) {
-      case 'read':
-        return this.run(this.read(), (result) => ({ type: 'read-done', op: action.op, result }));
-      case 'write':
-        return this.run(this.write(action), (result) => ({ type: 'write-done', op: action.op, result }));
-      case 'persist':
-        return this.persist(action);
-      case 'ask-promise': {
-        const request = { from: this.config.site, epoch: action.epoch };
-        const answer = this.orNull(peer.promise(request), this.requestTimeoutMs);
-        return this.run(answer, (value) => ({ type: 'promise-answered', id: action.id, answer: value }));
-      }
-      case 'promise-answer':
-        return; // read from the actions by onPromise
-      case 'ask-peer': {
-        const asked = this.orNull(peer.status(), this.requestTimeoutMs);
-        return this.run(asked, (full) => ({
-          type: 'peer-status',
-          id: action.id,
-          status:
-            full === null
-              ? null
-              : {
-                  state: full.state,
-                  lease: full.lease,
-                  witness: full.witness,
-                  promotable: full.promotable.promotable,
-                },
-        }));
-      }
-      case 'wake-peer':
-        return this.run(this.orNull(peer.wake(), this.requestTimeoutMs), () => null);
-      case 'sync': {
-        const publish = this.orNull(local.finalSync(action.boundMs), action.boundMs + SYNC_GRACE_MS);
-        return this.run(publish, (value) => ({ type: 'sync-done', id: action.id, publish: value }));
-      }
-      case 'read-history': {
-        const wall = Date.parse(this.clock.wall());
-        const entries = this.orNull(store.history(), 10 * this.requestTimeoutMs);
-        return this.run(entries, (value) => ({
-          type: 'history-read',
-          id: action.id,
-          switches: value === null ? null : pastSwitches(value, wall),
-        }));
-      }
-      case 'append-history': {
-        const written = this.orNull(
-          store.appendHistory(action.entry).then(() => true),
-          this.requestTimeoutMs,
-        );
-        return this.run(written, (ok) => ({ type: 'history-written', id: action.id, ok: ok === true }));
-      }
-      case 'answer':
-        return this.answer(action);
-      case 'emit':
-        return this.tell(action.kind, action.detail, action.epoch);
-    }
-  }
-
-  private async read(): Promise<ReadResult> {
-    try {
-      const found = await this.bounded(this.options.store.read(), this.requestTimeoutMs);
-      return found === 'absent' ? { kind: 'absent' } : { kind: 'lease', ...found };
-    } catch (error) {
-      const kind = error instanceof LeaseCorruptError ? 'corrupt' : 'unreachable';
-      return { kind, detail: describeError(error) };
-    }
-  }
-
-  private async write(action: Extract<Action, { type: 'write' }>): Promise<WriteResult> {
-    try {
-      const written = await this.bounded(
-        this.options.store.write(action.lease, action.ifMatch),
-        this.requestTimeoutMs,
-      );
-      return written === 'conflict' ? { kind: 'conflict' } : { kind: 'written', etag: written.etag };
-    } catch (error) {
-      return { kind: 'unknown', detail: describeError(error) };
-    }
-  }
-
-  /** One after the other, in the order asked for; only the newest value matters in the end. */
-  private persist(action: Extract<Action, { type: 'persist' }>): void {
-    this.saving = this.saving.then(async () => {
-      let ok = true;
-      try {
-        await this.options.state.save(action.value);
-      } catch (error) {
-        ok = false;
-        this.tell('alert', `STATE_NOT_SAVED: ${describeError(error)}`, null);
-      }
-      this.dispatch({ type: 'persist-done', seq: action.seq, ok });
-      for (const entry of this.durable) {
-        if (!ok || entry.seq > action.seq) continue;
-        this.durable.delete(entry);
-        entry.resolve();
-      }
-    });
-  }
-
-  private async saved(): Promise<void> {
-    const seq = this.started().requestedSeq;
-    if (this.started().durableSeq >= seq) return;
-    await new Promise<void>((resolve) => this.durable.add({ seq, resolve }));
-  }
-
   private ask(happening: (id: number) => Happening): Promise<SwitchResponse> {
     return new Promise((resolve, reject) => {
       this.started();
@@ -339,6 +222,18 @@ export class LeaseKeeper {
       this.waiting.set(id, { resolve, reject });
       this.dispatch(happening(id));
     });
+  }
+
+  private perform(action: Action): void {
+    if (action.type === 'answer') this.answer(action);
+    else if (action.type === 'emit') this.tell(action.kind, action.detail, action.epoch);
+    else this.runner.perform(action);
+  }
+
+  /** Answers when what the core wants to remember by now is on disk. */
+  private saved(): Promise<void> {
+    const core = this.started();
+    return core.durableSeq >= core.requestedSeq ? Promise.resolve() : this.runner.saved(core.requestedSeq);
   }
 
   private answer({ id, result }: Extract<Action, { type: 'answer' }>): void {
@@ -358,38 +253,7 @@ export class LeaseKeeper {
     return this.core;
   }
 
-  /** Waits for what was begun and feeds the outcome to the core. The promise given must not fail. */
-  private run<T>(work: Promise<T>, happening: (value: T) => Happening | null): void {
-    void work.then((value) => {
-      const event = happening(value);
-      if (event !== null) this.dispatch(event);
-    });
-  }
-
-  /** For questions whose failure is an answer too: the core is told null and goes by that. */
-  private orNull<T>(work: Promise<T>, timeoutMs: number): Promise<T | null> {
-    return this.bounded(work, timeoutMs).catch(() => null);
-  }
-
-  private bounded<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.clock.timer(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
-      work.then(resolve, reject).finally(cancel);
-    });
-  }
-
   private tell(kind: AgentEvent['kind'], detail: string, epoch: number | null): void {
     this.options.onEvent({ at: this.clock.wall(), site: this.config.site, kind, detail, epoch });
   }
-}
-
-/** Ages by the wall clock: they damp flapping, safety does not rest on them. */
-function pastSwitches(entries: readonly LeaseHistoryEntry[], wall: number): readonly PastSwitch[] {
-  return entries
-    .filter((entry) => entry.cause !== 'bootstrap')
-    .map((entry) => ({
-      ageMs: Math.max(0, wall - Date.parse(entry.at)),
-      automatic: entry.cause === 'expired' || entry.cause === 'handover-sick',
-    }))
-    .filter((past) => Number.isFinite(past.ageMs));
 }

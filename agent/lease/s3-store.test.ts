@@ -41,6 +41,12 @@ real[0](`a lease store in ${real[1]}`, () => {
     };
   });
 
+  it('reports a corrupt lease when a whole lease was copied into the store behind its back', async () => {
+    await server.makeBucket('lease-behind');
+    await server.putBehind('lease-behind', 'lease.json', JSON.stringify(aLease()));
+    await expect(storeAt(server.endpoint, 'lease-behind').read()).rejects.toBeInstanceOf(LeaseCorruptError);
+  });
+
   it('takes a missing bucket for a store that cannot be used, not for a lease that is absent', async () => {
     await expect(storeAt(server.endpoint, 'nowhere').read()).rejects.toBeInstanceOf(StoreUnreachableError);
     await expect(storeAt(server.endpoint, 'nowhere').write(aLease(), '"etag"')).rejects.toBeInstanceOf(

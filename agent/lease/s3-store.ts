@@ -120,8 +120,9 @@ export class S3LeaseStore implements LeaseStore {
           throw new LeaseCorruptError(`an object of ${answer.ContentLength} bytes`);
         }
         const text = await answer.Body?.transformToString('utf8');
-        if (text === undefined || answer.ETag === undefined)
-          throw new Error('an answer without body or ETag');
+        if (text === undefined || answer.ETag === undefined) {
+          throw new LeaseCorruptError('an object without content or ETag, put there past the store');
+        }
         return { text, etag: answer.ETag };
       } catch (error) {
         // A missing bucket is a mistake in the installation, not a lease that is absent.

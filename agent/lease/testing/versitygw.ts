@@ -1,10 +1,11 @@
 /** A real S3 store on a loopback port, where its executable is at hand. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 
 export const CREDENTIALS = { accessKey: 'test-access', secretKey: 'test-secret-0123456789' } as const;
 
@@ -46,11 +47,27 @@ export class Versitygw {
     await mkdir(path.join(this.folder, 'data', name));
   }
 
-  /** Writes or removes an object behind the server's back. */
+  /** Writes or removes an object without conditions, as a person with the keys could. */
   async put(bucket: string, key: string, body: string | null): Promise<void> {
-    const file = path.join(this.folder, 'data', bucket, key);
-    if (body === null) await unlink(file);
-    else await writeFile(file, body);
+    const { accessKey: accessKeyId, secretKey: secretAccessKey } = CREDENTIALS;
+    const client = new S3Client({
+      endpoint: this.endpoint,
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId, secretAccessKey },
+    });
+    try {
+      const object = { Bucket: bucket, Key: key };
+      if (body === null) await client.send(new DeleteObjectCommand(object));
+      else await client.send(new PutObjectCommand({ ...object, Body: body }));
+    } finally {
+      client.destroy();
+    }
+  }
+
+  /** Writes a file into the store's folder, as a person on the server could. */
+  async putBehind(bucket: string, key: string, body: string): Promise<void> {
+    await writeFile(path.join(this.folder, 'data', bucket, key), body);
   }
 
   async stop(): Promise<void> {
