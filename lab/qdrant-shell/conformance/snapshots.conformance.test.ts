@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { create, downloadShard, exactCount, fill, shardSnapshot, until, type Snapshot } from './data';
 import { Server } from './server';
@@ -40,9 +40,10 @@ describe('a shard snapshot', () => {
     expect(await readdir(path.join(server.snapshots, 'source', 'shards', '1'))).toEqual([]);
   });
 
-  test('lies at <snapshots path>/<collection>/shards/<shard>/<name>', async () => {
+  test('lies at <snapshots path>/<collection>/shards/<shard>/<name>, for the server’s own user only', async () => {
     const snapshot = await shardSnapshot(server.http, 'source');
     const file = path.join(server.snapshots, 'source', 'shards', '0', snapshot.name);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
     expect(hash.digest('hex')).toBe(snapshot.checksum);

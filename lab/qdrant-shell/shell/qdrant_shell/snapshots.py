@@ -82,6 +82,7 @@ class Snapshots:
     async def _create(self, collection: Collection, only: list[Shard] | None, target: Path) -> dict:
         collection.snapshots_running += 1
         temporary = self.storage.snapshots_root / "tmp" / f"{target.name}-{time.time_ns()}.tar"
+        temporary.touch(mode=0o600)  # only the server's own user reads its snapshots as files
         try:
             if only is None:
                 await self._pack_collection(collection, temporary)
