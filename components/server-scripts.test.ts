@@ -19,6 +19,7 @@ import {
   gpuToolkitScript,
   installReleaseScript,
   prepareScript,
+  removeSectionsScript,
   type ServerFolders,
   unprepareScript,
 } from './server-scripts';
@@ -85,6 +86,30 @@ describe('preparing a server', () => {
     expect(readFileSync(join(root, 'apt-log'), 'utf8')).toMatch(/ purge libnode nodejs\n$/);
     expect(existsSync(folders.install)).toBe(false);
     expect(existsSync(folders.state)).toBe(false);
+  });
+
+  it('remembers what came with Node although it was cut off while installing', () => {
+    const install = `case "$*" in *install*) printf '%s\\n' libnode nodejs >>${root}/installed; cp ${root}/node-to-be ${folders.node}; exit 1;; esac`;
+    executable(join(root, 'node-to-be'), 'echo 18.19.0');
+    command('apt-get', install);
+    expect(prepare().status).toBe(1);
+    expect(prepare().status).toBe(0);
+    expect(readFileSync(join(folders.state, 'packages-for-node'), 'utf8')).toBe('libnode\nnodejs\n');
+  });
+
+  it('keeps what came with Node when something else has come to need it', () => {
+    nodeVersion('18.19.0');
+    prepare();
+    writeFileSync(join(folders.state, 'packages-for-node'), 'nodejs\nlibuv1\n');
+    command(
+      'apt-get',
+      `echo "$@" >>${root}/apt-log; echo 'Purg nodejs [18]'; echo 'Purg libuv1 [1]'; echo 'Remv bind9 [9]'`,
+    );
+    expect(run(unprepareScript(folders))).toMatchObject({
+      status: 0,
+      stdout: 'kept: nodejs and what came with it, needed by bind9\n',
+    });
+    expect(readFileSync(join(root, 'apt-log'), 'utf8')).toBe('-q -s purge libuv1 nodejs\n');
   });
 
   it('leaves Node and other state alone when removed, if they are not ours', () => {
@@ -207,6 +232,23 @@ describe('installing a release', () => {
     }
     expect(install('aaa').status).toBe(0);
     expect(readlinkSync(join(folders.install, 'current'))).toBe('releases/aaa');
+  });
+});
+
+describe('removing the agent', () => {
+  it('undoes every section first, last one first, also one whose creation failed', () => {
+    const sections = 'timers edge agent inference vectors dns objectStore firewall credentials'.split(' ');
+    executable(folders.node, `echo "$2 $3" >>${root}/removed`);
+    mkdirSync(join(folders.install, 'current'), { recursive: true });
+    writeFileSync(join(folders.install, 'current/failover-agent.js'), '');
+    expect(run(removeSectionsScript(folders)).status).toBe(0);
+    expect(readFileSync(join(root, 'removed'), 'utf8')).toBe(
+      sections.map((name) => `remove ${name}\n`).join(''),
+    );
+  });
+
+  it('has nothing to do when the agent never got there', () => {
+    expect(run(removeSectionsScript(folders))).toMatchObject({ status: 0, stderr: '' });
   });
 });
 

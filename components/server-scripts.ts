@@ -2,6 +2,7 @@
  * Shell that a server runs before it has the agent. Plain POSIX sh, no secrets: these texts are visible in previews
  * and in the state.
  */
+import { SECTIONS } from '../infra/contract/site-spec';
 
 /** Where things are on a server. */
 export interface ServerFolders {
@@ -59,15 +60,18 @@ for folder in "${install}" "${state}"; do
   free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
   [ "$free" -ge ${minimumFreeMegabytes} ] || fail "$folder has $free MB free, and ${minimumFreeMegabytes} MB are needed"
 done
+packages() { dpkg-query -W -f '\${Package}\\n' | sort; }
+before="${state}/packages-before"
 if [ ! -x "${node}" ]; then
   export DEBIAN_FRONTEND=noninteractive
-  packages() { dpkg-query -W -f '\${Package}\\n' | sort; }
-  packages >"${state}/packages-before"
+  # Kept over an interruption: what is new since then came with Node, and is taken away with it.
+  [ -f "$before" ] || { packages >"$before.new"; mv "$before.new" "$before"; }
   apt-get -q -o DPkg::Lock::Timeout=120 update || fail "apt-get update did not work; see above"
   apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends nodejs || fail "apt-get could not install nodejs; see above"
-  # What came with it is taken away again with it.
-  packages | comm -13 "${state}/packages-before" - >>"${state}/packages-for-node"
-  rm "${state}/packages-before"
+fi
+if [ -f "$before" ]; then
+  packages | comm -13 "$before" - >"${state}/packages-for-node"
+  rm "$before"
 fi
 version=$("${node}" -p 'process.versions.node')
 [ "\${version%%.*}" -ge 18 ] || fail "${node} is $version, and 18 or newer is needed"
@@ -76,15 +80,22 @@ chown "${user}" "${install}/incoming"
 echo "prepared: $machine, node $version"`;
 }
 
-/** Undo {@link prepareScript}. */
+/** Undo {@link prepareScript}. Packages that something else has come to need meanwhile stay. */
 export function unprepareScript(folders: ServerFolders = SERVER_FOLDERS): string {
   const { install, state } = folders;
-  const installed = `"${state}/packages-for-node"`;
+  const ours = `"${state}/packages-for-node"`;
   return `rm -rf "${install}"
-if [ -s ${installed} ]; then
-  DEBIAN_FRONTEND=noninteractive xargs -r apt-get -q -y -o DPkg::Lock::Timeout=120 purge <${installed}
+if [ -s ${ours} ]; then
+  export DEBIAN_FRONTEND=noninteractive
+  sort -u ${ours} >${ours}.sorted
+  others=$(xargs apt-get -q -s purge <${ours}.sorted | awk '/^(Purg|Remv) / { print $2 }' | sort -u | comm -13 ${ours}.sorted -)
+  if [ -z "$others" ]; then
+    xargs apt-get -q -y -o DPkg::Lock::Timeout=120 purge <${ours}.sorted
+  else
+    echo "kept: nodejs and what came with it, needed by" $others
+  fi
 fi
-rm -f ${installed}
+rm -f ${ours} ${ours}.sorted
 if [ -d "${state}" ]; then rmdir --ignore-fail-on-non-empty "${state}"; fi`;
 }
 
@@ -119,6 +130,17 @@ ln -sfn releases/${release} "${folders.install}/current.new"
 mv -Tf "${folders.install}/current.new" "${folders.install}/current"
 ls -1t ${releases} | tail -n +3 | while read -r old; do rm -rf ${releases}/"$old"; done
 echo "installed: release ${release}"`;
+}
+
+/**
+ * Before the agent goes, undo every section once more. One that failed half-way while it was being created is not in
+ * the state, so nothing else would undo it; for the others there is nothing left to do.
+ */
+export function removeSectionsScript(folders: ServerFolders = SERVER_FOLDERS): string {
+  const agent = `"${folders.install}/current/failover-agent.js"`;
+  return `if [ -f ${agent} ]; then
+  for section in ${[...SECTIONS].reverse().join(' ')}; do "${folders.node}" ${agent} remove $section; done
+fi`;
 }
 
 /** Check that containers can have the GPUs, and describe them to podman. */

@@ -3,6 +3,7 @@ import {
   gpuToolkitScript,
   installReleaseScript,
   prepareScript,
+  removeSectionsScript,
   ungpuToolkitScript,
   unprepareScript,
 } from './server-scripts';
@@ -56,6 +57,7 @@ describe('Server', () => {
           connection: CONNECTION,
           addPreviousOutputInEnv: false,
           create: asRoot('root', installReleaseScript(BUNDLE)),
+          delete: asRoot('root', removeSectionsScript()),
         },
       },
     ]);

@@ -6,6 +6,7 @@ import {
   incomingPath,
   installReleaseScript,
   prepareScript,
+  removeSectionsScript,
   SERVER_FOLDERS,
   unprepareScript,
 } from './server-scripts';
@@ -107,7 +108,10 @@ export class Server extends pulumi.ComponentResource implements AgentHost {
     );
     this.release = this.command(
       `${name}-release`,
-      { create: asRoot(user, installReleaseScript(args.bundle)) },
+      {
+        create: asRoot(user, installReleaseScript(args.bundle)),
+        delete: asRoot(user, removeSectionsScript()),
+      },
       [copy],
     );
     this.registerOutputs({ address: args.address });

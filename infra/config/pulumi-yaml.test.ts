@@ -51,3 +51,14 @@ describe.each(['uk-primary', 'eu-standby', 'witness'])('Pulumi.%s.yaml', (stack)
     expect(() => ConfigSchema.parse(values)).not.toThrow();
   });
 });
+
+describe('docs/configuration.md', () => {
+  const document = readFileSync(join(root, 'docs', 'configuration.md'), 'utf8');
+  const row = (key: string) => new RegExp(`^\\| \`${key}\` +\\| \`(.*?)\` +\\|`, 'm').exec(document)?.[1];
+  const written = (value: unknown) =>
+    value === '' ? '""' : typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ');
+
+  it.each(CONFIG_KEYS)('tells of %s and its default', (key) => {
+    expect(row(key)).toBe(written(project.config[key]?.default));
+  });
+});
