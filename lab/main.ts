@@ -92,7 +92,7 @@ program
   .action(async (words: string[], options: { in: string }) =>
     handOver('ip', [...world.inside(namesFor(), placeOf(options.in)), ...words], {
       ...process.env,
-      LAB_INSIDE: '1',
+      LAB_OUTSIDE: String(process.pid),
     }),
   );
 

@@ -128,12 +128,20 @@ export function faultRules(names: Names, cuts: readonly Cut[]): string {
       }
     }
   });
-  return [
-    'table inet faults',
-    'delete table inet faults',
-    `table inet faults { chain forward { type filter hook forward priority 0; policy accept; ${rules.map((rule) => `${rule};`).join(' ')} } }`,
-    '',
-  ].join('\n');
+  // One statement a line: nft takes no closing bracket on the line of a rule.
+  return `table inet faults
+delete table inet faults
+table inet faults {
+  chain forward {
+    type filter hook forward priority 0
+${rules.map((rule) => `    ${rule}\n`).join('')}  }
+  chain output {
+    type filter hook output priority 0
+    # The router does not answer for a server without power: packets to it vanish.
+    icmp type destination-unreachable drop
+  }
+}
+`;
 }
 
 export async function setFaults(names: Names, cuts: readonly Cut[], file: string): Promise<void> {
