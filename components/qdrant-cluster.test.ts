@@ -7,8 +7,8 @@ const spec = { runtime: { kind: 'path' as const, path: '/opt/qdrant' }, version:
 
 function declare() {
   const host = new Server('uk-1', SERVER_ARGS);
-  const first = new QdrantCluster('first', { host, after: [], spec, protectData: false });
-  return new QdrantCluster('second', { host, after: [first], spec, protectData: true });
+  const first = new QdrantCluster('first', { host, after: [], spec });
+  return new QdrantCluster('second', { host, after: [first], spec });
 }
 
 describe('QdrantCluster', () => {
@@ -25,13 +25,5 @@ describe('QdrantCluster', () => {
     expect([...named(resources, 'second-uk-1').dependencies].sort()).toEqual(
       [...SERVER_STEPS, 'first-uk-1'].sort(),
     );
-  });
-
-  it('is protected from being destroyed while it holds data', async () => {
-    const { resources } = await record(declare);
-    expect(['first-uk-1', 'second-uk-1'].map((name) => named(resources, name).protect)).toEqual([
-      false,
-      true,
-    ]);
   });
 });

@@ -8,8 +8,6 @@ export interface QdrantClusterArgs {
   /** What must be in place first, and is taken away later. */
   readonly after: readonly pulumi.Resource[];
   readonly spec: VectorsSpec;
-  /** Refuse to destroy it: what it holds cannot be had back. */
-  readonly protectData: boolean;
 }
 
 /** Qdrant on loopback: one node for now, a cluster once a site has several servers. */
@@ -19,7 +17,6 @@ export class QdrantCluster extends pulumi.ComponentResource {
     applySection(`${name}-${args.host.server}`, args.host, 'vectors', args.spec, {
       parent: this,
       dependsOn: [...args.after],
-      protect: args.protectData,
     });
     this.registerOutputs();
   }

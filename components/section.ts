@@ -6,7 +6,6 @@ import type { AgentHost } from './server';
 export interface SectionOptions {
   readonly parent: pulumi.Resource;
   readonly dependsOn?: readonly pulumi.Resource[];
-  readonly protect?: boolean;
 }
 
 type PlainSection = Exclude<SectionName, 'credentials'>;

@@ -1,9 +1,8 @@
 import * as pulumi from '@pulumi/pulumi';
 import { SharedSecrets } from './shared-secrets';
-import { named, record, valueOf } from './testing/recording';
+import { record, valueOf } from './testing/recording';
 
-const declare = () =>
-  new SharedSecrets('secrets', { sites: ['uk-primary', 'eu-standby'], protectData: true });
+const declare = () => new SharedSecrets('secrets', { sites: ['uk-primary', 'eu-standby'] });
 
 describe('SharedSecrets', () => {
   it('generates one password for each purpose and each site’s account', async () => {
@@ -22,12 +21,8 @@ describe('SharedSecrets', () => {
         'secrets-store-eu-standby',
       ].sort(),
     );
-    for (const { inputs, protect, parent } of passwords)
-      expect({ inputs, protect, parent }).toEqual({
-        inputs: { length: 48, special: false },
-        protect: true,
-        parent: 'secrets',
-      });
+    for (const { inputs, parent } of passwords)
+      expect({ inputs, parent }).toEqual({ inputs: { length: 48, special: false }, parent: 'secrets' });
   });
 
   it('hands all of them out as secrets', async () => {
@@ -49,10 +44,5 @@ describe('SharedSecrets', () => {
       'uk-primary': { accessKey: 'site-uk-primary', secretKey: 'generated for secrets-store-uk-primary' },
       'eu-standby': { accessKey: 'site-eu-standby', secretKey: 'generated for secrets-store-eu-standby' },
     });
-  });
-
-  it('can be taken away when data is not protected', async () => {
-    const { resources } = await record(() => new SharedSecrets('secrets', { sites: [], protectData: false }));
-    expect(named(resources, 'secrets-client').protect).toBe(false);
   });
 });

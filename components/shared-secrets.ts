@@ -11,8 +11,6 @@ export interface StoreAccount {
 export interface SharedSecretsArgs {
   /** Names of the sites; each gets an account of its own at the object store. */
   readonly sites: readonly string[];
-  /** Refuse to destroy them: everything deployed would be locked out. */
-  readonly protectData: boolean;
 }
 
 /** 62^48: 285 bits, in letters and digits only, so that no file format needs to quote them. */
@@ -37,7 +35,7 @@ export class SharedSecrets extends pulumi.ComponentResource {
       const password = new RandomPassword(
         `${name}-${role}`,
         { length: LENGTH, special: false },
-        { parent: this, protect: args.protectData },
+        { parent: this },
       );
       return pulumi.secret(password.result);
     };

@@ -16,8 +16,8 @@ const spec = {
 
 function declare() {
   const host = new Server('uk-1', SERVER_ARGS);
-  const first = new Witness('first', { host, after: [], spec, protectData: false });
-  return new Witness('second', { host, after: [first], spec, protectData: true });
+  const first = new Witness('first', { host, after: [], spec });
+  return new Witness('second', { host, after: [first], spec });
 }
 
 describe('Witness', () => {
@@ -34,13 +34,5 @@ describe('Witness', () => {
     expect([...named(resources, 'second-uk-1').dependencies].sort()).toEqual(
       [...SERVER_STEPS, 'first-uk-1'].sort(),
     );
-  });
-
-  it('is protected from being destroyed while it holds data', async () => {
-    const { resources } = await record(declare);
-    expect(['first-uk-1', 'second-uk-1'].map((name) => named(resources, name).protect)).toEqual([
-      false,
-      true,
-    ]);
   });
 });

@@ -8,8 +8,6 @@ export interface WitnessArgs {
   /** What must be in place first, and is taken away later. */
   readonly after: readonly pulumi.Resource[];
   readonly spec: ObjectStoreSpec;
-  /** Refuse to destroy it: what it holds cannot be had back. */
-  readonly protectData: boolean;
 }
 
 /** The witness's object store: the lease, changed only by compare-and-swap, and the published snapshots. */
@@ -19,7 +17,6 @@ export class Witness extends pulumi.ComponentResource {
     applySection(`${name}-${args.host.server}`, args.host, 'objectStore', args.spec, {
       parent: this,
       dependsOn: [...args.after],
-      protect: args.protectData,
     });
     this.registerOutputs();
   }

@@ -24,36 +24,45 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
   });
   const spec = siteSections({ settings, own, peer, caCertificate, witness: witness.facts });
 
+  // All of it or nothing: a destroy that stops at what holds data would have taken the edge away by then.
+  const opts = { protect: settings.protectData };
   const host = new GpuServer(server.name, {
     ...serverArgs(config, own.site, bundle),
     containers: settings.inferenceRuntime === 'container',
   });
-  const credentials = new ServerCredentials('credentials', {
-    host,
-    after: [],
-    credentials: {
-      'client-key': witness.secret('clientKey'),
-      'operator-key': witness.secret('operatorKey'),
-      'peer-key': witness.secret('peerKey'),
-      'qdrant-key': witness.secret('qdrantKey'),
-      'vllm-key': witness.secret('vllmKey'),
-      'store-access-key': witness.storeAccount.apply(({ accessKey }) => accessKey),
-      'store-secret-key': witness.storeAccount.apply(({ secretKey }) => secretKey),
-      ...(settings.tlsMode === 'acme' ? { 'tsig-key': witness.secret('tsigKey') } : config.secrets.tls),
+  const credentials = new ServerCredentials(
+    'credentials',
+    {
+      host,
+      after: [],
+      credentials: {
+        'client-key': witness.secret('clientKey'),
+        'operator-key': witness.secret('operatorKey'),
+        'peer-key': witness.secret('peerKey'),
+        'qdrant-key': witness.secret('qdrantKey'),
+        'vllm-key': witness.secret('vllmKey'),
+        'store-access-key': witness.storeAccount.apply(({ accessKey }) => accessKey),
+        'store-secret-key': witness.storeAccount.apply(({ secretKey }) => secretKey),
+        ...(settings.tlsMode === 'acme' ? { 'tsig-key': witness.secret('tsigKey') } : config.secrets.tls),
+      },
     },
-  });
-  const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall });
-  const vectors = new QdrantCluster('vectors', {
-    host,
-    after: [firewall],
-    spec: spec.vectors,
-    protectData: settings.protectData,
-  });
+    opts,
+  );
+  const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall }, opts);
+  const vectors = new QdrantCluster(
+    'vectors',
+    {
+      host,
+      after: [firewall],
+      spec: spec.vectors,
+    },
+    opts,
+  );
   // One after the other: both may install packages.
-  const inference = new InferenceServer('inference', { host, after: [vectors], spec: spec.inference });
-  const agent = new SiteAgent('agent', { host, after: [vectors, inference], spec: spec.agent });
-  const edge = new Edge('edge', { host, after: [agent], spec: spec.edge });
-  new SnapshotSync('snapshots', { host, after: [edge], spec: spec.timers });
+  const inference = new InferenceServer('inference', { host, after: [vectors], spec: spec.inference }, opts);
+  const agent = new SiteAgent('agent', { host, after: [vectors, inference], spec: spec.agent }, opts);
+  const edge = new Edge('edge', { host, after: [agent], spec: spec.edge }, opts);
+  new SnapshotSync('snapshots', { host, after: [edge], spec: spec.timers }, opts);
 
   return {
     kind: 'site',

@@ -230,13 +230,14 @@ describe('a site’s stack', () => {
     expect(comesAfter(resources, 'inference-uk-1', 'uk-1-gpu-toolkit')).toBe(true);
   });
 
-  it('protects the vectors until told otherwise', async () => {
+  it('protects every section until told otherwise, so that a destroy takes nothing away before it stops', async () => {
     const kept = await record(site, world(SITE));
     const free = await record(site, world({ ...SITE, protectData: false }));
-    const isProtected = ({ resources }: { resources: readonly Recorded[] }) =>
-      resources.filter(({ protect }) => protect);
-    expect(isProtected(kept).map(({ name }) => name)).toEqual(['vectors-uk-1']);
-    expect(isProtected(free)).toEqual([]);
+    const unprotected = kept.resources.filter(
+      ({ protect, name, type }) => !protect && type.startsWith('command:') && !name.startsWith('uk-1-'),
+    );
+    expect(unprotected).toEqual([]);
+    expect(free.resources.filter(({ protect }) => protect)).toEqual([]);
   });
 
   it('refuses a witness that has not been deployed, and declares nothing', async () => {
@@ -336,10 +337,12 @@ describe('the witness’s stack', () => {
       expect(await pulumi.isSecret(pulumi.output(result[name] as string))).toBe(true);
   });
 
-  it('protects the store and the shared secrets', async () => {
+  it('protects every section and the shared secrets', async () => {
     const { resources } = await record(witness, world(WITNESS));
-    const kept = resources.filter(({ protect }) => protect).map(({ name }) => name);
-    expect(kept).toContain('object-store-witness-1');
-    expect(kept.filter((name) => name.startsWith('secrets-'))).toHaveLength(9);
+    const own = resources.filter(
+      ({ name, type }) => /^(command|random):/.test(type) && !name.startsWith('witness-1-'),
+    );
+    expect(own).toHaveLength(13);
+    expect(own.filter(({ protect }) => !protect)).toEqual([]);
   });
 });

@@ -16,25 +16,30 @@ import { serverArgs } from './server-args';
 /** The witness: the shared secrets, the object store that holds the lease, and the nameserver. */
 export function declareWitness(config: WitnessConfig, bundle: AgentBundle): AsInputs<WitnessOutputs> {
   const { settings, server } = config;
-  const { protectData } = settings;
+  // All of it or nothing: a destroy that stops at what holds data would have taken the nameserver away by then.
+  const opts = { protect: settings.protectData };
   const spec = witnessSections(settings);
 
-  const secrets = new SharedSecrets('secrets', { sites: spec.objectStore.sites, protectData });
+  const secrets = new SharedSecrets('secrets', { sites: spec.objectStore.sites }, opts);
   const host = new Server(server.name, serverArgs(config, 'witness', bundle));
-  const credentials = new ServerCredentials('credentials', {
-    host,
-    after: [],
-    credentials: {
-      'store-root-secret': secrets.storeRootSecret,
-      'store-accounts': secrets.storeAccounts.apply(storeAccountsFile),
-      'tsig-key': secrets.tsigKey,
-      ...config.secrets.tls,
+  const credentials = new ServerCredentials(
+    'credentials',
+    {
+      host,
+      after: [],
+      credentials: {
+        'store-root-secret': secrets.storeRootSecret,
+        'store-accounts': secrets.storeAccounts.apply(storeAccountsFile),
+        'tsig-key': secrets.tsigKey,
+        ...config.secrets.tls,
+      },
     },
-  });
-  const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall });
-  const store = new Witness('object-store', { host, after: [firewall], spec: spec.objectStore, protectData });
+    opts,
+  );
+  const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall }, opts);
+  const store = new Witness('object-store', { host, after: [firewall], spec: spec.objectStore }, opts);
   const provider = new PowerDns({ host, after: [store], spec: spec.dns });
-  const dns = new FailoverDns('dns', { provider });
+  const dns = new FailoverDns('dns', { provider }, opts);
 
   return {
     kind: 'witness',
