@@ -64,7 +64,7 @@ export function httpRequest(request: HttpRequest): Promise<HttpAnswer> {
       });
     const abort = (): void => fail('ABORTED', 'stopped before an answer came');
     const timer = setTimeout(
-      () => fail('TIMEOUT', `no answer within ${request.timeoutMs} ms`),
+      () => fail('TIMEOUT', `no answer within ${Math.round(request.timeoutMs)} ms`),
       request.timeoutMs,
     );
 

@@ -15,17 +15,19 @@ const SPEED = {
   failback: true,
   by: 'tester',
   points: 30,
-  baselineSeconds: 0.6,
-  sustainSeconds: 0.8,
+  baselineSeconds: 0.5,
+  sustainSeconds: 0.5,
   maxOutageSeconds: 8,
   syncSeconds: 5,
   failbackWaitSeconds: 10,
-  periodMs: 50,
-  writePeriodMs: 50,
-  timeoutMs: 500,
+  periodMs: 100,
+  writePeriodMs: 100,
+  timeoutMs: 1_500,
+  statusPeriodMs: 100,
+  dnsPeriodMs: 50,
 };
 
-async function startWorld(timings = { detectMs: 600, dnsMs: 200 }): Promise<void> {
+async function startWorld(timings = { detectMs: 300, dnsMs: 100 }): Promise<void> {
   world = new FakeWorld(timings);
   said = [];
   await world.start();
@@ -57,15 +59,15 @@ describe('a region-loss drill', () => {
     const measures = measure(record);
     // 1.0 s to the claim, 0.3 s to DNS, at most 1 s of TTL; one period and one connection of slack.
     expect(measures.rto.coldSeconds).toBeGreaterThanOrEqual(1.0);
-    expect(measures.rto.coldSeconds).toBeLessThan(2.9);
+    expect(measures.rto.coldSeconds).toBeLessThan(3.2);
     const stage = Object.fromEntries(measures.stages.map((each) => [each.stage, each.secondsSinceFault]));
     expect(stage['lease']).toBeGreaterThan(0.95);
     expect(stage['lease']).toBeLessThan(1.4);
     expect(stage['dns']).toBeGreaterThan(1.25);
     expect(stage['dns']).toBeLessThan(1.9);
     // The fake standby has what was published before the clients started: every write of the baseline is lost.
-    expect(measures.loss?.points).toBeGreaterThan(5);
-    expect(measures.loss?.seconds).toBeGreaterThan(0.4);
+    expect(measures.loss?.points).toBeGreaterThan(2);
+    expect(measures.loss?.seconds).toBeGreaterThan(0.3);
     expect(measures.loss?.seconds).toBeLessThan(3);
     expect(measures.doubleWrites).toEqual([]);
     expect(measures.missingAfterFailback).toEqual([]);

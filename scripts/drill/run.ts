@@ -38,6 +38,9 @@ export interface DrillOptions {
   readonly periodMs: number;
   readonly writePeriodMs: number;
   readonly timeoutMs: number;
+  /** How often sites and nameservers are looked at; the tests look more often. */
+  readonly statusPeriodMs?: number;
+  readonly dnsPeriodMs?: number;
 }
 
 export interface DrillPorts {
@@ -77,7 +80,7 @@ export function refuseWithoutFaults(
 export async function runDrill(ports: DrillPorts, options: DrillOptions): Promise<DrillResult> {
   refuseWithoutFaults(options.scenario, ports.fault, ports.context);
   const service = new Service(ports.context, ports.clock);
-  const overview = await checkSteadyState(ports, service);
+  const overview = await checkSteadyState(ports, service, options.timeoutMs * 2);
   return new DrillRun(ports, options, service, overview).run();
 }
 
@@ -85,6 +88,7 @@ export async function runDrill(ports: DrillPorts, options: DrillOptions): Promis
 export async function checkSteadyState(
   ports: DrillPorts,
   service: Service,
+  timeoutMs: number,
 ): Promise<Overview & { active: string }> {
   ports.progress.phase('checking the steady state');
   const { context, sites, leases } = ports;
@@ -94,7 +98,7 @@ export async function checkSteadyState(
     ['completion', completion(context.modelName).call],
     ['vectors', { method: 'GET', path: '/collections' } as const],
   ] as const) {
-    const problem = await service.once(call).then(
+    const problem = await service.once(call, timeoutMs).then(
       (answer) => (answer.status === 200 ? null : `answered ${answer.status}`),
       (error: unknown) => describe(error),
     );
@@ -151,8 +155,8 @@ class DrillRun {
     });
     this.recorder = new Recorder(clients.map((client) => client.info));
     this.loops = clients.map((client) => new ClientLoop(client, clock, this.recorder.add));
-    this.dns = new DnsWatcher(context, clock);
-    this.status = new StatusWatcher(sites, clock);
+    this.dns = new DnsWatcher(context, clock, options.dnsPeriodMs);
+    this.status = new StatusWatcher(sites, clock, options.statusPeriodMs);
     this.repairs = new Repairs(ports.fault ?? { run: () => Promise.resolve() });
   }
 
@@ -252,6 +256,7 @@ class DrillRun {
       by: this.options.by,
       reason: `failback after drill ${this.id}`,
       waitSeconds: this.options.failbackWaitSeconds,
+      pollSeconds: (this.options.statusPeriodMs ?? 1_000) / 1000,
       onStep: (text) => this.step(`failback: ${text}`),
       signal: AbortSignal.any([abort.signal, this.ports.signal]),
     });

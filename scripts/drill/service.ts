@@ -22,7 +22,7 @@ export class Service {
     private readonly timeoutMs = 10_000,
   ) {}
 
-  async once(call: Call): Promise<ServiceAnswer> {
+  async once(call: Call, timeoutMs = this.timeoutMs): Promise<ServiceAnswer> {
     const { service, nameservers, caCertificate } = this.context;
     const { addresses } = await resolveAddresses(nameservers, service.host, 2_000);
     const answer = await httpRequest({
@@ -32,7 +32,7 @@ export class Service {
       ...(addresses[0] === undefined ? {} : { address: addresses[0] }),
       headers: clientKey(this.context),
       caCertificate,
-      timeoutMs: this.timeoutMs,
+      timeoutMs,
     });
     return { status: answer.status, site: header(answer.headers, SITE_HEADER), body: parseJson(answer.body) };
   }

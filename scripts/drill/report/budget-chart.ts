@@ -60,12 +60,7 @@ export function budgetChart(measures: Measures): string {
   return drawSvg(option, CHART_WIDTH, 50 + rows.length * 62);
 }
 
-function bars(
-  parts: readonly Part[],
-  row: number,
-  rows: number,
-  longest: number,
-): BarSeriesOption[] {
+function bars(parts: readonly Part[], row: number, rows: number, longest: number): BarSeriesOption[] {
   return parts.map((part, i) => ({
     type: 'bar' as const,
     stack: 'time',

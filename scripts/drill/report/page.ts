@@ -140,7 +140,7 @@ function clientTable(measures: Measures): string {
       const back = client.failback;
       const recovered =
         client.kind === 'pinned'
-          ? 'pinned'
+          ? 'refusals expected'
           : client.recoverySeconds === null
             ? 'never'
             : duration(client.recoverySeconds);
@@ -165,7 +165,7 @@ function writes(record: DrillRecord, measures: Measures): string {
     ...(lost.length === 0
       ? []
       : [
-          `Lost: ${idList(lost.map((write) => write.pointId))}; acknowledged from ${(((lost[0]?.ackedAt ?? 0) - fault) / 1000).toFixed(1)} s to ${(((lost.at(-1)?.ackedAt ?? 0) - fault) / 1000).toFixed(1)} s around the fault.`,
+          `Lost: ${idList(lost.map((write) => write.pointId))}; acknowledged ${aroundFault(lost[0]?.ackedAt ?? 0, fault)} to ${aroundFault(lost.at(-1)?.ackedAt ?? 0, fault)} the fault.`,
         ]),
     ...measures.doubleWrites
       .slice(0, 50)
@@ -178,6 +178,11 @@ function writes(record: DrillRecord, measures: Measures): string {
       : [`Missing after the failback: ${idList(measures.missingAfterFailback ?? [])}.`]),
   ];
   return list('Writes', lines);
+}
+
+function aroundFault(at: number, fault: number): string {
+  const seconds = (at - fault) / 1000;
+  return seconds < 0 ? `${(-seconds).toFixed(1)} s before` : `${seconds.toFixed(1)} s after`;
 }
 
 function list(title: string, lines: readonly string[]): string {

@@ -20,6 +20,8 @@ const TOP_PX = 64;
 const BOTTOM_PX = 46;
 const LEFT_PX = 168;
 const RIGHT_PX = 24;
+/** Closer than this, two numbers cannot be told apart. */
+const TOUCHING_PX = 14;
 export const CHART_WIDTH = 1180;
 
 /** Numbers as the stage table below the chart has them. */
@@ -115,6 +117,21 @@ function heightFor(rows: number): number {
   return TOP_PX + BOTTOM_PX + rows * ROW_PX;
 }
 
+/** Numbered markers that would lie on each other become one, such as `1–4`; named ones stay by themselves. */
+export function mergeMarkers(markers: readonly Marker[], touchingMs: number): Marker[] {
+  const merged: (Marker & { readonly first: string; readonly last: string })[] = [];
+  for (const marker of [...markers].sort((a, b) => a.at - b.at)) {
+    const before = merged.at(-1);
+    const numbers = /^\d+$/.test(marker.label) && before !== undefined && /^\d+$/.test(before.last);
+    if (numbers && marker.at - before.at < touchingMs) {
+      merged[merged.length - 1] = { ...before, last: marker.label, label: `${before.first}–${marker.label}` };
+    } else {
+      merged.push({ ...marker, first: marker.label, last: marker.label });
+    }
+  }
+  return merged.map(({ at, label }) => ({ at, label }));
+}
+
 /** Lines over all strips; labels take turns on three levels where they would lie on each other. */
 function markerGraphics(
   record: DrillRecord,
@@ -127,9 +144,8 @@ function markerGraphics(
     LEFT_PX + ((at - window.from) / span) * (CHART_WIDTH - LEFT_PX - RIGHT_PX);
   const visible = markers.filter((marker) => marker.at >= window.from && marker.at <= window.to);
   const lastOnLevel = [-1e9, -1e9, -1e9];
-  return [...visible]
-    .sort((a, b) => a.at - b.at)
-    .flatMap((marker) => {
+  return mergeMarkers(visible, (TOUCHING_PX / (CHART_WIDTH - LEFT_PX - RIGHT_PX)) * span).flatMap(
+    (marker) => {
       const at = x(marker.at);
       const width = marker.label.length * 7 + 10;
       let level = lastOnLevel.findIndex((right) => at - width / 2 > right);
@@ -172,7 +188,8 @@ function markerGraphics(
           z: 12,
         },
       ];
-    });
+    },
+  );
 }
 
 export function colour(record: DrillRecord, tone: Tone): string {
