@@ -53,8 +53,7 @@ export function agentUnit(): string {
       name: 'Unit',
       lines: [
         'Description=Site agent of the failover stack: lease, readiness, write gateway, snapshots',
-        'Wants=network-online.target',
-        'After=network-online.target',
+        'After=network.target',
         'StartLimitIntervalSec=0',
       ],
     },

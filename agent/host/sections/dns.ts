@@ -143,8 +143,7 @@ export function dnsUnit(): string {
       name: 'Unit',
       lines: [
         'Description=DNS server of the failover witness',
-        'Wants=network-online.target',
-        'After=network-online.target failover-firewall.service',
+        'After=network.target failover-firewall.service',
         'StartLimitIntervalSec=0',
       ],
     },

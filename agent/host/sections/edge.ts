@@ -49,7 +49,7 @@ async function certificateAuthority(converger: Converger, spec: EdgeSpec): Promi
 }
 
 async function checkConfig(converger: Converger, candidate: string): Promise<void> {
-  const result = await converger.host.run('haproxy', ['-c', '-q', '-f', candidate], {
+  const result = await converger.host.run('haproxy', ['-c', '-f', candidate], {
     environment: { CREDENTIALS_DIRECTORY },
   });
   if (result.code === 0) return;
@@ -64,8 +64,7 @@ export function edgeUnit(): string {
       name: 'Unit',
       lines: [
         'Description=Edge of the failover stack (HAProxy)',
-        'Wants=network-online.target',
-        'After=network-online.target failover-firewall.service',
+        'After=network.target failover-firewall.service',
         'StartLimitIntervalSec=0',
       ],
     },
@@ -76,9 +75,9 @@ export function edgeUnit(): string {
         `User=${USER}`,
         `Group=${USER}`,
         ...loadCredentials(CREDENTIALS),
-        `ExecStartPre=/usr/sbin/haproxy -c -q -f ${CONFIG_PATH}`,
+        `ExecStartPre=/usr/sbin/haproxy -c -f ${CONFIG_PATH}`,
         `ExecStart=/usr/sbin/haproxy -Ws -f ${CONFIG_PATH}`,
-        `ExecReload=/usr/sbin/haproxy -c -q -f ${CONFIG_PATH}`,
+        `ExecReload=/usr/sbin/haproxy -c -f ${CONFIG_PATH}`,
         'ExecReload=/bin/kill -USR2 $MAINPID',
         'KillMode=mixed',
         'SuccessExitStatus=143',
@@ -88,7 +87,8 @@ export function edgeUnit(): string {
         'CPUWeight=500',
         'OOMScoreAdjust=-400',
         'LimitNOFILE=65536',
-        ...sandbox({ capabilities: ['CAP_NET_BIND_SERVICE'] }),
+        // PCRE compiles the path expressions to machine code and refuses to start where it may not.
+        ...sandbox({ capabilities: ['CAP_NET_BIND_SERVICE'], allowExecutableMemory: true }),
       ],
     },
     { name: 'Install', lines: ['WantedBy=multi-user.target'] },

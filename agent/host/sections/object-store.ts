@@ -61,8 +61,7 @@ export function objectStoreUnit(spec: ObjectStoreSpec, program: string): string 
       name: 'Unit',
       lines: [
         'Description=Object store of the failover witness',
-        'Wants=network-online.target',
-        'After=network-online.target failover-firewall.service',
+        'After=network.target failover-firewall.service',
         'StartLimitIntervalSec=0',
       ],
     },
