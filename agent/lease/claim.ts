@@ -1,5 +1,5 @@
 /** Taking the lease over: when a site may, the record of the intent, and what became of it. */
-import type { LeaseHistoryEntry, Reason } from '../../infra/contract/agent-api';
+import type { LeaseHistoryEntry, PromoteRequest, Reason } from '../../infra/contract/agent-api';
 import {
   alert,
   clearAlert,
@@ -25,7 +25,12 @@ export function considerClaim(d: Draft): void {
   if (s.hold !== null || s.observed === null || e.now < expiresAt(s)) return;
   if (e.now < s.grantedUntil) return;
   tellExpiry(d);
-  const refusal = s.promotion === null ? automaticRefusal(d) : null;
+  const refusal = s.promotion === null ? automaticRefusal(d) : promotionRefusal(d, s.promotion.request);
+  if (refusal !== null && s.promotion !== null) {
+    refuse(d, s.promotion.id, refusal.code, refusal.message);
+    s.promotion = null;
+    return;
+  }
   if (refusal !== null) {
     if (refusal.code === 'NO_LEASE_YET') return;
     alert(d, `CLAIM_BLOCKED_${refusal.code}`, refusal.message);
@@ -77,6 +82,15 @@ export function blockedBy(s: LeaseState, now: number): Reason | null {
     };
   }
   return null;
+}
+
+/** Why a site is not promoted without somebody accepting the loss; asked at the request and again before each claim. */
+export function promotionRefusal(d: Draft, request: PromoteRequest): Reason | null {
+  if (request.acceptDataLoss === true) return null;
+  const reason = lineageReason(d.s.persisted) ?? notPromotable(d);
+  return reason === null
+    ? null
+    : { code: reason.code, message: `${reason.message}. To go on all the same: --accept-data-loss` };
 }
 
 function notPromotable(d: Draft): Reason | null {
@@ -149,7 +163,7 @@ function stillWanted(d: Draft): boolean {
   const { s, e } = d;
   if (s.promotion?.request.acceptDataLoss === true) return true;
   if (s.observed?.kind === 'absent' && s.promotion === null) return true;
-  return e.local.promotable.promotable && (s.promotion !== null || lineageReason(s.persisted) === null);
+  return e.local.promotable.promotable && lineageReason(s.persisted) === null;
 }
 
 export function claimDone(d: Draft, op: StoreOperation, result: WriteResult): void {

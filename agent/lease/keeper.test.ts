@@ -404,8 +404,27 @@ describe('a re-protection', () => {
     await expect(uk.keeper.beginReprotect()).rejects.toMatchObject({ code: 'REPROTECT_REFUSED' });
   });
 
+  it('changes nothing at a site that could take over, since the lease may be on its way to it', async () => {
+    const { uk, eu, clock } = await begin();
+    await eu.keeper.beginReprotect();
+    expect([eu.keeper.state(), eu.keeper.lineage()]).toEqual(['standby', null]);
+    loseSite(uk);
+    await clock.advance(3 * TTL_MS);
+    expect(eu.keeper.isWritable()).toBe(true);
+  });
+
+  it('is refused while the site is being promoted', async () => {
+    const { uk, eu, clock } = await begin();
+    loseSite(uk);
+    const promoted = eu.keeper.promote(by);
+    await expect(eu.keeper.beginReprotect()).rejects.toMatchObject({ code: 'REPROTECT_REFUSED' });
+    await clock.advance(3 * TTL_MS);
+    expect(await promoted).toEqual({ epoch: 2, holder: 'eu' });
+  });
+
   it('counts as unfinished when the process is restarted in its midst', async () => {
     const { eu, clock } = await begin();
+    eu.promotable = false;
     await eu.keeper.beginReprotect();
     await eu.restart();
     await clock.advance(TTL_MS);

@@ -6,6 +6,7 @@ import type {
   SwitchRequest,
 } from '../../infra/contract/agent-api';
 import { answerOk, emit, learnEpoch, patchHold, refuse, remember } from './draft';
+import { promotionRefusal } from './claim';
 import { beginPlanned, peerChecked } from './handover';
 import { loseHold } from './hold';
 import { lineageReason } from './lineage';
@@ -87,19 +88,10 @@ export function promoteAsked(d: Draft, id: number, request: PromoteRequest): voi
     refuse(d, id, 'BUSY', 'another promotion of this site is going on');
     return;
   }
-  if (request.acceptDataLoss !== true) {
-    const lineage = lineageReason(s.persisted);
-    const reasons = lineage === null ? e.local.promotable.reasons : [lineage, ...e.local.promotable.reasons];
-    if (lineage !== null || !e.local.promotable.promotable) {
-      const why = reasons.map((reason) => reason.message).join('; ');
-      refuse(
-        d,
-        id,
-        reasons[0]?.code ?? 'NOT_PROMOTABLE',
-        `${why}. To go on all the same: --accept-data-loss`,
-      );
-      return;
-    }
+  const refusal = promotionRefusal(d, request);
+  if (refusal !== null) {
+    refuse(d, id, refusal.code, refusal.message);
+    return;
   }
   const free = Math.max(e.now, s.grantedUntil, Number.isFinite(expiresAt(s)) ? expiresAt(s) : 0);
   const giveUpAt = free + 2 * observerWaitMs(s.config, null) + 4 * pollEveryMs(s.config);
@@ -121,7 +113,9 @@ export function switchAsked(d: Draft, id: number, request: SwitchRequest): void 
   beginPlanned(d, id, request.by, request.reason);
 }
 
+/** A site that could take over at this moment has nothing to be re-protected: the peer may just be handing it the lease. */
 export function beginReprotect(d: Draft): void {
+  if (lineageReason(d.s.persisted) === null && d.e.local.promotable.promotable) return;
   if (reprotectRefusal(d.s) === null) remember(d, { reprotecting: true });
 }
 
@@ -130,6 +124,7 @@ export function reprotectRefusal(s: LeaseState): string | null {
   if (s.hold !== null || s.persisted.pendingClaim !== null) {
     return 'this site holds the lease or has claimed it: its data are the ones that count';
   }
+  if (s.promotion !== null) return 'this site is being promoted';
   const shown = s.observed;
   if (shown?.kind !== 'lease')
     return 'no lease has been seen yet, so that there is no holder to take data from';

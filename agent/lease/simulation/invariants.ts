@@ -16,12 +16,15 @@ export function broken(rule: string, detail: string): never {
   throw new InvariantBrokenError(rule, detail);
 }
 
-/** Watches the lease object: the epoch grows by one at each change of holder, and at no other time. */
-export function checkLeaseChange(before: Lease | null, after: Lease, now: number): void {
+/**
+ * Watches the lease object: the epoch grows by one at each change of holder, and at no other time; except that a person
+ * who accepts the loss may begin a new epoch at the site that the lease names but that does not know of it.
+ */
+export function checkLeaseChange(before: Lease | null, after: Lease, accepted: boolean, now: number): void {
   const told = `at ${now}: ${before?.epoch ?? 0} ${before?.holder ?? 'nobody'} → ${after.epoch} ${after.holder}`;
   if (before === null) {
     if (after.epoch !== 1) broken('epoch starts at one', told);
-  } else if (after.holder === before.holder) {
+  } else if (after.holder === before.holder && !accepted) {
     if (after.epoch !== before.epoch) broken('epoch changes with the holder only', told);
   } else if (after.epoch !== before.epoch + 1) {
     broken('epoch grows by one', told);

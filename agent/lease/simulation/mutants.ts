@@ -77,6 +77,18 @@ const lateSwap: fc.Arbitrary<readonly Fault[]> = fc
     { kind: 'crash-on', site: 'a', action: 'write', nth, before: false, at: at + later, ms },
   ]);
 
+const quickSwitch: fc.Arbitrary<readonly Fault[]> = fc
+  .integer({ min: 10_000, max: 20_000 })
+  .map((at) => [{ kind: 'switch', site: 'a', at, ms: 0 }]);
+
+/** The answer to a hand-over is late. */
+const lateSwapAnswer: fc.Arbitrary<readonly Fault[]> = fc
+  .tuple(fc.integer({ min: 10_000, max: 14_000 }), fc.integer({ min: 500, max: 2500 }))
+  .map(([at, later]) => [
+    { kind: 'switch', site: 'a', at, ms: 0 },
+    { kind: 'slow', at: at + later, ms: 3000, links: ['w>a'] },
+  ]);
+
 export const MUTANTS: readonly Mutation[] = [
   {
     name: 'clocks are taken to run alike',
@@ -93,13 +105,20 @@ export const MUTANTS: readonly Mutation[] = [
   {
     name: 'the holder goes on to the last moment',
     config: (config) => ({ ...config, marginMs: 0 }),
-    focus: isolatedHolder.map((faults) => ({ faults, mode: 'automatic' as const, cooldownMs: 0 })),
+    focus: isolatedHolder.map((faults) => ({
+      faults,
+      marginMs: 1000,
+      drift: 0.0005,
+      mode: 'automatic' as const,
+      cooldownMs: 0,
+    })),
   },
   {
     name: 'a hand-over does not wait for acknowledgements that are on their way',
     step: seeing((state) =>
       state.handover === null ? state : { ...state, handover: { ...state.handover, heldSince: -Infinity } },
     ),
+    focus: quickSwitch.map((faults) => ({ faults, marginMs: 1000 })),
   },
   { name: 'the store ignores ETags', storeIgnoresEtags: true },
   {
@@ -199,6 +218,7 @@ export const MUTANTS: readonly Mutation[] = [
         ? { ...after, handover: null }
         : after,
     ),
+    focus: lateSwapAnswer.map((faults) => ({ faults, cooldownMs: 0 })),
   },
   {
     name: 'writes go on during the last sync of a hand-over',

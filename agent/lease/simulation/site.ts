@@ -142,12 +142,12 @@ export class SimulatedSite {
     if (!this.alive || this.paused() || !this.writable()) return;
     const { process } = this;
     agenda.after(random.between(0, 5), () => this.inProcess(process, () => this.data.add(id)));
-    agenda.after(random.between(5, 400), () =>
+    agenda.after(random.chance(0.5) ? 6 : random.between(5, 400), () =>
       this.inProcess(process, () => {
         const epoch = this.state.hold?.epoch ?? this.state.persisted.lastHeldEpoch;
         if (epoch === null || (!this.writable() && this.mutation.acknowledgesUnchecked !== true)) return;
         // Between the last check and the answer on the wire there is some time; the safety margin is for it.
-        const delay = random.between(0, 0.8 * this.world.plan.marginMs);
+        const delay = random.chance(0.5) ? 1 : random.between(0, 0.8 * this.world.plan.marginMs);
         agenda.after(delay, () => this.world.acknowledged(id, epoch, this.name));
       }),
     );

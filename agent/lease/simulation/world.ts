@@ -72,7 +72,8 @@ export class World {
     const condition = this.mutation.storeIgnoresEtags === true && found !== 'absent' ? found.etag : ifMatch;
     const result = this.store.writeNow(lease, condition);
     if (result === 'conflict') return result;
-    checkLeaseChange(before, lease, this.agenda.now);
+    const accepted = this.sent.get(lease.nonce)?.accepted === true;
+    checkLeaseChange(before, lease, accepted, this.agenda.now);
     if (before?.holder !== lease.holder) this.holderChanged(before, lease);
     return result;
   }
