@@ -12,7 +12,7 @@ import { run } from '../tools/run';
 const SUITE = 'bookworm';
 const STOCK = [
   ...['systemd', 'systemd-sysv', 'dbus', 'openssh-server', 'ca-certificates', 'iproute2', 'procps', 'curl'],
-  ...['python3', 'less', 'libgomp1', 'netbase'],
+  ...['python3', 'less', 'libgomp1', 'libnuma1', 'netbase'],
 ];
 /** What a deployment may ask apt for; with everything these need. */
 const INSTALLABLE = [
@@ -21,7 +21,7 @@ const INSTALLABLE = [
 ];
 const REPOSITORY_PATH = '/opt/lab/debs';
 /** Change with the recipe. */
-const REVISION = 2;
+const REVISION = 3;
 
 export interface BaseImage {
   /** Root of the stock server, the lower layer of every server's disk. */

@@ -3,12 +3,12 @@
  * that starts it again when it reboots) and a cgroup of its own, without which two systemds would share one tree.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { exists } from '../tools/cache';
-import { run } from '../tools/run';
 import { LAB_FOLDER, namespace, type Names, type Server } from './names';
+import { isAlive, killAll, MARKER, markedProcesses, type ProcessId } from './processes';
 
 export interface Mount {
   readonly from: string;
@@ -78,39 +78,18 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 
 // --- power -----------------------------------------------------------------------------------------------------------
 
-interface Power {
-  readonly pid: number;
-  /** Start time of the process in clock ticks since boot: a pid alone may have been used again. */
-  readonly startTime: string;
-}
-
-async function startTime(pid: number): Promise<string | null> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields === undefined || fields[0] === 'Z' ? null : (fields[19] ?? null);
-}
-
 async function supervisor(server: Server): Promise<number | null> {
   const text = await readFile(file(server, 'power.json'), 'utf8').catch(() => null);
   if (text === null) return null;
-  const power = JSON.parse(text) as Power;
-  return (await startTime(power.pid)) === power.startTime ? power.pid : null;
+  const power = JSON.parse(text) as ProcessId;
+  return (await isAlive(power)) ? power.pid : null;
 }
 
 export async function isRunning(server: Server): Promise<boolean> {
   return (await supervisor(server)) !== null;
 }
 
-/** A reboot ends nspawn with status 133; anything else is a power-off. */
-const SUPERVISE = `
-for hierarchy in $1; do mkdir -p "$hierarchy/$2"; echo $$ > "$hierarchy/$2/cgroup.procs"; done
-shift 2
-while :; do
-  systemd-nspawn "$@"
-  [ $? = 133 ] || exit 0
-done`;
-
-/** Mounts the disk and switches the server on; does nothing where it runs. */
+/** Switches the server on; does nothing where it runs. */
 export async function powerOn(
   names: Names,
   server: Server,
@@ -118,105 +97,75 @@ export async function powerOn(
   mounts: readonly Mount[],
 ): Promise<void> {
   if (await isRunning(server)) return;
-  const root = await mountDisk(server, image);
+  const folder = diskFolder(server);
+  for (const part of ['root', 'work']) await mkdir(path.join(folder, part), { recursive: true });
+  await rm(file(server, 'power.json'), { force: true });
   const log = await open(file(server, 'console.log'), 'a');
   const child = spawn(
-    'bash',
+    'unshare',
     [
-      ...[
-        '-c',
-        SUPERVISE,
-        `lab-${server.name}`,
-        (await hierarchies()).join(' '),
-        `${names.prefix}/${server.name}`,
-      ],
-      ...['--quiet', '--register=no', '--keep-unit', '--boot', '-D', root],
+      ...['--pid', '--fork', '--kill-child', '--mount', '--propagation', 'private'],
+      ...[path.join(__dirname, 'supervise'), folder, image, `${names.prefix}/${server.name}`],
+      (await hierarchies()).join(' '),
+      ...['--quiet', '--register=no', '--keep-unit', '--boot'],
       ...[`--network-namespace-path=/run/netns/${namespace(names, server.name)}`],
       ...[`--machine=${names.prefix}-${server.name}`, `--hostname=${server.name}`],
       ...['--resolv-conf=off', '--timezone=off', '--link-journal=no', '--console=pipe'],
+      '--capability=CAP_NET_ADMIN', // not given by itself with a network namespace that somebody else made
       ...mounts.map((mount) => `--bind-ro=${mount.from}:${mount.to}`),
     ],
-    { detached: true, stdio: ['ignore', log.fd, log.fd] },
+    {
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      env: { PATH: process.env['PATH'] ?? '', [MARKER]: `${names.prefix}-${server.name}` },
+    },
   );
-  child.unref();
   await log.close();
-  const pid = child.pid ?? 0;
-  await writeFile(
-    file(server, 'power.json'),
-    JSON.stringify({ pid, startTime: (await startTime(pid)) ?? '' }),
-  );
+  let failure: string | undefined;
+  child.once('error', (error) => (failure = `could not be started: ${error.message}`));
+  child.once('exit', (status) => (failure = `was not switched on (status ${status ?? 'unknown'})`));
+  while (!(await isRunning(server))) {
+    if (failure !== undefined) throw new MachineError(server.name, failure, await consoleTail(server));
+    await delay(10);
+  }
+  child.unref();
 }
 
 /** Power loss: every process of the server dies at once. Its disk stays. */
 export async function powerOff(names: Names, server: Server): Promise<void> {
   const pid = await supervisor(server);
-  if (pid !== null) process.kill(pid, 'SIGKILL'); // first, or it would boot again
-  for (let tries = 0; tries < 200; tries += 1) {
-    const pids = await pidsOf(names, server);
-    if (pids.length === 0) break;
-    for (const victim of pids) kill(victim);
-    await delay(25);
-  }
-  const left = await pidsOf(names, server);
-  if (left.length > 0)
-    throw new MachineError(server.name, `still has processes ${left.join(', ')} after SIGKILL`, '');
+  // The kernel ends all others with the first; the rest is for what an interruption may have left.
+  await killAll(pid === null ? [] : [pid]);
+  await killAll(await markedProcesses(`${names.prefix}-${server.name}`));
+  await killAll(await pidsOf(names, server));
   await rm(file(server, 'power.json'), { force: true });
-  await unmount(file(server, 'root'));
   await removeCgroups(names, server);
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 // --- disk ------------------------------------------------------------------------------------------------------------
-
-async function mountDisk(server: Server, image: string): Promise<string> {
-  const root = file(server, 'root');
-  const [upper, work] = [file(server, 'upper'), file(server, 'work')];
-  for (const folder of [root, upper, work]) await mkdir(folder, { recursive: true });
-  if (!(await isMounted(root)))
-    await run('mount', [
-      '-t',
-      'overlay',
-      'overlay',
-      '-o',
-      `lowerdir=${image},upperdir=${upper},workdir=${work}`,
-      root,
-    ]);
-  return root;
-}
-
-async function isMounted(folder: string): Promise<boolean> {
-  return (await readFile('/proc/self/mounts', 'utf8'))
-    .split('\n')
-    .some((line) => line.split(' ')[1] === folder);
-}
-
-async function unmount(folder: string): Promise<void> {
-  while (await isMounted(folder)) await run('umount', [folder]);
-}
 
 export async function consoleTail(server: Server): Promise<string> {
   const text = await readFile(file(server, 'console.log'), 'utf8').catch(() => '');
   return text.split('\n').slice(-15).join('\n');
 }
 
-/** Writes files into the server's disk before its first boot: what a provider's installer would have done. */
-export async function provision(
+/** Makes a server's disk with these files on it, unless it has one: what a provider's installer would have done. */
+export async function makeDisk(
   server: Server,
   files: ReadonlyMap<string, { text: string; mode: number }>,
 ): Promise<void> {
+  const upper = file(server, 'upper');
+  if (await exists(upper)) return;
+  const unfinished = file(server, 'upper.part'); // renamed when whole: an interruption leaves no half-made disk
+  await rm(unfinished, { recursive: true, force: true });
   for (const [name, { text, mode }] of files) {
-    const target = path.join(file(server, 'upper'), name);
+    const target = path.join(unfinished, name);
     await mkdir(path.dirname(target), {
       recursive: true,
       ...(name.includes('/.ssh/') ? { mode: 0o700 } : {}),
     });
     await writeFile(target, text, { mode });
   }
+  await rename(unfinished, upper);
 }

@@ -3,17 +3,25 @@
  * root namespace, and there is no way out. Faults are rules of the router, so no server can tell them from a real cut.
  */
 import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { exists } from '../tools/cache';
-import { run } from '../tools/run';
+import { CommandFailedError, run } from '../tools/run';
 import { address, gateway, namespace, PLACES, subnet, type Names, type Place, type Server } from './names';
 
 const WAN = 'wan';
 
+const NETNS_FOLDER = '/run/netns';
+const RESOLVERS_FOLDER = '/etc/netns';
+
 export async function namespaces(): Promise<string[]> {
-  return (await run('ip', ['netns', 'list']))
-    .split('\n')
-    .map((line) => line.split(' ')[0] ?? '')
-    .filter((name) => name !== '');
+  return (await exists(NETNS_FOLDER)) ? readdir(NETNS_FOLDER) : [];
+}
+
+/** Files that stand for this lab's namespaces. */
+export async function ownNamespaces(names: Names): Promise<string[]> {
+  return (await namespaces())
+    .filter((name) => name.startsWith(`${names.prefix}-`))
+    .map((name) => path.join(NETNS_FOLDER, name));
 }
 
 async function ensureNamespace(name: string): Promise<boolean> {
@@ -81,27 +89,48 @@ export async function setCable(names: Names, server: Server, state: 'up' | 'down
   await run('ip', ['-n', namespace(names, WAN), 'link', 'set', `p-${server.name}`, state]);
 }
 
+/** Everybody's resolver: the witness's nameserver. While it is away, nobody waits for it long. */
+export function resolverText(names: Names): string {
+  return `nameserver ${address(names, 'witness', 1)}\noptions timeout:1 attempts:2\n`;
+}
+
 /** The clients' namespace; its resolver is the witness's nameserver. */
 export async function ensureClientNetwork(names: Names): Promise<void> {
   const folder = resolverFolder(names);
   await mkdir(folder, { recursive: true });
-  await writeFile(
-    `${folder}/resolv.conf`,
-    `nameserver ${address(names, 'witness', 1)}\noptions timeout:1 attempts:2\n`,
-  );
+  await writeFile(path.join(folder, 'resolv.conf'), resolverText(names));
   await ensureMember(names, 'client', 'client', address(names, 'client', 1));
 }
 
 function resolverFolder(names: Names): string {
-  return `/etc/netns/${namespace(names, 'client')}`;
+  return path.join(RESOLVERS_FOLDER, namespace(names, 'client'));
 }
 
-/** Removes every namespace (and with it every bridge and cable) of this lab. */
+/** Removes every namespace (and with it every bridge and cable) of this lab. No process may be left inside. */
 export async function removeNetwork(names: Names): Promise<void> {
-  for (const name of (await namespaces()).filter((candidate) => candidate.startsWith(`${names.prefix}-`)))
-    await run('ip', ['netns', 'delete', name]);
+  for (const file of await ownNamespaces(names)) await removeNamespace(file);
   await rm(resolverFolder(names), { recursive: true, force: true });
-  if ((await exists('/etc/netns')) && (await readdir('/etc/netns')).length === 0) await rmdir('/etc/netns');
+  await removeIfEmpty(RESOLVERS_FOLDER);
+  await removeNetnsFolder();
+}
+
+async function removeNamespace(file: string): Promise<void> {
+  await run('ip', ['netns', 'delete', path.basename(file)]).catch(async (error: unknown) => {
+    if (!(error instanceof CommandFailedError)) throw error;
+    await rm(file, { force: true }); // a plain file is left of an `ip netns add` that was killed half-way
+  });
+}
+
+/** A machine's first `ip netns add` mounts the folder on itself; with the last namespace it goes. */
+async function removeNetnsFolder(): Promise<void> {
+  if ((await namespaces()).length > 0) return;
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1]);
+  for (const mount of mounts) if (mount === NETNS_FOLDER) await run('umount', [NETNS_FOLDER]);
+  await removeIfEmpty(NETNS_FOLDER);
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  if ((await exists(folder)) && (await readdir(folder)).length === 0) await rmdir(folder);
 }
 
 // --- faults --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /** The operator's key pair and each server's host key, made once per lab with ssh-keygen. */
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exists } from '../tools/cache';
@@ -24,6 +25,16 @@ const hostKey = (server: string): string => path.join(FOLDER, `host_${server}`);
 export async function identityFiles(server: string): Promise<Map<string, { text: string; mode: number }>> {
   await ensureKey(hostKey(server), server);
   return new Map([
+    // Set, so that systemd does not greet a first boot with its wizard.
+    [
+      'etc/machine-id',
+      {
+        text: `${createHash('md5')
+          .update(await hostKeyLine(server))
+          .digest('hex')}\n`,
+        mode: 0o444,
+      },
+    ],
     ['etc/ssh/ssh_host_ed25519_key', { text: await readFile(hostKey(server), 'utf8'), mode: 0o600 }],
     [
       'etc/ssh/ssh_host_ed25519_key.pub',

@@ -13,11 +13,11 @@ import {
   consoleTail,
   diskFolder,
   isRunning,
+  makeDisk,
   MachineError,
   pidsOf,
   powerOff,
   powerOn,
-  provision,
   type Mount,
 } from './machine';
 import { ensureModel } from './model/ensure';
@@ -40,12 +40,15 @@ import {
   ensureServerNetwork,
   ensureWan,
   namespaces,
+  ownNamespaces,
   removeNetwork,
+  resolverText,
   setCable,
   setFaults,
   type Cut,
 } from './network';
 import { ensurePki } from './pki';
+import { killAll, markedProcesses, processesIn } from './processes';
 import { ensureQdrantShell } from './qdrant-shell/ensure';
 import { ensureOperatorKey, identityFiles, sshOptions } from './ssh-keys';
 import { ensureVllm } from './vllm';
@@ -165,6 +168,8 @@ export async function up(wanted: Partial<Record<ServerPlace, number>>): Promise<
   await ensureOperatorKey();
   await ensureWan(names);
   await ensureClientNetwork(names);
+  for (const cut of await currentFaults(FAULTS_FILE)) progress(`mending: ${Object.values(cut).join(' ')}`);
+  await setFaults(names, [], FAULTS_FILE);
   const started = Date.now();
   const all = servers(counts);
   const running = (await Promise.all(all.map(isRunning))).filter(Boolean).length;
@@ -180,10 +185,13 @@ async function boot(names: Names, server: Server, world: World): Promise<void> {
   if (!(await isRunning(server))) {
     await powerOff(names, server); // what an interruption may have left
     await ensureServerNetwork(names, server);
-    const fresh = !(await exists(path.join(diskFolder(server), 'upper')));
-    const identity = await identityFiles(server.name);
-    if (fresh) await provision(server, identity);
-    await mkdir(diskFolder(server), { recursive: true });
+    await makeDisk(
+      server,
+      new Map([
+        ...(await identityFiles(server.name)),
+        ['etc/resolv.conf', { text: resolverText(names), mode: 0o644 }],
+      ]),
+    );
     await powerOn(names, server, world.image, world.mounts);
   }
   await ensureServerNetwork(names, server);
@@ -230,6 +238,10 @@ export async function down(): Promise<void> {
   const disks = await readdir(path.join(LAB_FOLDER, 'servers')).catch(() => [] as string[]);
   const known = servers(world?.counts ?? { uk: 0, eu: 0, witness: 0 }).map((server) => server.name);
   for (const name of new Set([...known, ...disks])) await powerOff(names, findServer(name));
+  await killAll(await markedProcesses(`${names.prefix}-`));
+  const inside = await processesIn(await ownNamespaces(names));
+  if (inside.length > 0) progress(`ending ${inside.length} processes that still use the lab's network`);
+  await killAll(inside);
   await removeNetwork(names);
   await rm(LAB_FOLDER, { recursive: true, force: true });
   await rm(registry(names), { force: true });
