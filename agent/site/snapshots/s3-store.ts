@@ -2,6 +2,8 @@
  * Publishes on an S3 store: `<site>/publishes/<id>/manifest.json`, `<site>/publishes/<id>/<collection>/<shard>.snapshot`
  * and the pointer `latest`, which moves by `If-Match` only.
  */
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
 import {
   DeleteObjectsCommand,
@@ -66,8 +68,8 @@ export class S3SnapshotStore implements SnapshotStore {
         connectionTimeout: 5_000,
         // Idle time on the socket, not the whole transfer.
         socketTimeout: 30_000,
-        httpAgent: { keepAlive: true, maxSockets: 8 },
-        httpsAgent: { keepAlive: true, maxSockets: 8, ...ca },
+        httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 8 }),
+        httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 8, ...ca }),
       },
     });
   }
@@ -274,7 +276,8 @@ function manifestKey(site: string, publishId: string): string {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404;
+  // A missing bucket is a mistake in the installation, not an object that is absent.
+  return error instanceof S3ServiceException && error.name === 'NoSuchKey';
 }
 
 function missing(key: string): PublishMissingError {
