@@ -53,7 +53,7 @@ export class StoreLeaseReader implements LeaseReader {
         `the lease store ${this.context.store.endpoint} could not be read: ${describe(error)}`,
         {
           next: [
-            'see the runbook, "Witness lost": a healthy holder goes on without it, but nobody may take over',
+            'see the runbook, "The witness is lost": a healthy holder goes on without it, but nobody may take over',
           ],
         },
       );

@@ -3,37 +3,45 @@ import type { Reason } from '../../infra/contract/agent-api';
 
 const STEPS: readonly (readonly [RegExp, string])[] = [
   [
-    /rpo|data.?age|stale|too.?old|data.?loss|never.?applied|no.?data/i,
+    /busy|applying|in_progress|claim_pending|too_late/i,
+    'the site is at work on another publish, apply or switch: wait until `failover status` shows it idle',
+  ],
+  [
+    /restore|no_data|nothing_published|publish_missing/i,
+    'no verified data of the holder is there yet: wait for the next apply, or journalctl -u failover-apply on its servers',
+  ],
+  [
+    /too_old|data_age|rpo/i,
     'the data there is older than allowed: bring the other site or the replication back, or accept the loss by name with `failover promote --accept-data-loss`',
   ],
   [
-    /fenced|reprotect|re-protect|lineage/i,
+    /fenced|reprotect|lineage/i,
     "the site must take the holder's data first: `failover failback` re-protects it and goes on",
   ],
   [
-    /parity|version|config.?hash|model|weights/i,
-    'the sites are not the same: run `pulumi up` for both stacks, then look at `failover status`',
+    /mismatch|parity|config|version|model/i,
+    'the sites are not the same: `pulumi up` for both stacks, then look at `failover status`',
   ],
   [
-    /canary|inference|vectors|engine/i,
-    'an engine there does not answer: journalctl -u failover-vllm -u failover-qdrant on its servers',
+    /canary|inference|vectors|engine|qdrant|sick/i,
+    'an engine there does not answer rightly: journalctl -u failover-vllm -u failover-qdrant on its servers',
   ],
   [
-    /witness|store/i,
-    'the witness cannot be reached from there, and nothing may be claimed without it: see the runbook, "Witness lost"',
+    /holder_alive/i,
+    'the holder is alive: hand over in good order with `failover switch`, which loses nothing',
   ],
   [
-    /cooldown|too.?many|flap|rate/i,
-    'switches are limited so that the service does not flap: wait, or read `failover history` for what keeps causing them',
+    /peer|final_sync|pre_sync/i,
+    'a planned switch needs the other site, promotable: mend it first; where the holder is gone for good, `failover promote` there',
+  ],
+  [/holder/i, 'ask the site that holds the lease: `failover status` names it'],
+  [
+    /cooldown|too_many|blocked/i,
+    'switches are limited so that the service does not flap: wait, or read in `failover history` what keeps causing them',
   ],
   [
-    /busy|in.?progress/i,
-    'the site is at work on another publish, apply or switch: wait for `failover status` to show it idle',
-  ],
-  [/not.?holder|holder/i, 'ask the site that holds the lease: `failover status` names it'],
-  [
-    /peer/i,
-    'the other site must be reachable for a planned switch; if it is gone for good, use `failover promote` there',
+    /witness|store|lease/i,
+    'the lease cannot be read or written from there, and nothing may be claimed without it: see the runbook, "The witness is lost"',
   ],
 ];
 

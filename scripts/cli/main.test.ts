@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { sampleSite, sampleWitness } from '../testing/sample-outputs';
+import { sampleRecord } from '../testing/sample-record';
+import { FakeWorld } from '../testing/fake-world';
+
+jest.setTimeout(60_000);
+const FAILOVER = path.resolve(__dirname, '../failover');
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'failover-cli-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function failover(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, FAILOVER_CONTEXT: path.join(folder, 'context.json') };
+    execFile(FAILOVER, args, { env }, (error, stdout, stderr) => {
+      resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+function write(name: string, value: unknown): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, JSON.stringify(value));
+  return file;
+}
+
+describe('the failover command', () => {
+  it('saves a context from files and shows it without keys', async () => {
+    const saved = await failover(
+      ...['context', 'save', '--witness-outputs', write('w.json', sampleWitness())],
+      ...[
+        '--site-outputs',
+        write('uk.json', sampleSite('uk-primary')),
+        write('eu.json', sampleSite('eu-standby')),
+      ],
+    );
+    expect(saved).toMatchObject({ status: 0, stderr: '' });
+    const shown = await failover('context', 'show');
+    expect(shown.status).toBe(0);
+    expect(shown.stdout).toContain('https://api.example.com:443');
+    expect(saved.stdout + shown.stdout).not.toContain('secret-');
+  });
+  it('reads the outputs through the command that it is given, one stack after another', async () => {
+    const script = path.join(folder, 'pulumi.js');
+    const outputs = {
+      witness: sampleWitness(),
+      'uk-primary': sampleSite('uk-primary'),
+      'eu-standby': sampleSite('eu-standby'),
+    };
+    writeFileSync(
+      script,
+      `const a=process.argv;if(a.slice(2,-1).join(' ')!=='stack output --json --show-secrets --stack')process.exit(9);
+       console.log(JSON.stringify(${JSON.stringify(outputs)}[a.at(-1)]))`,
+    );
+    expect(await failover('context', 'save', '--pulumi', `node ${script}`)).toMatchObject({ status: 0 });
+  });
+  it('ends with 2 without a context, and says how to get one', async () => {
+    const { status, stderr } = await failover('status');
+    expect(status).toBe(2);
+    expect(stderr).toContain('next: save one while the stacks can be read: failover context save');
+  });
+  it('ends with 2 when a promotion names nobody', async () => {
+    const { status, stderr } = await failover('promote', '--site', 'eu-standby');
+    expect(status).toBe(2);
+    expect(stderr).toContain('--by');
+  });
+  it('renders a drill again from its file', async () => {
+    const file = write('d.json', { record: sampleRecord() });
+    const { status, stdout } = await failover('report', file);
+    expect(status).toBe(0);
+    expect(stdout).toContain('PASSED');
+  });
+});
+
+describe('the failover command against two sites', () => {
+  let world: FakeWorld;
+  beforeEach(async () => {
+    world = new FakeWorld();
+    await world.start();
+    write('context.json', world.context());
+  });
+  afterEach(async () => world.stop());
+
+  it('switches and fails back, and refuses with 3 and the reasons', async () => {
+    expect(await failover('switch', '--by', 'me', '--reason', 'test')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('eu-standby holds the lease, epoch 2'),
+    });
+    expect(await failover('failback', '--by', 'me', '--reason', 'test')).toMatchObject({ status: 0 });
+    expect(world.lease).toEqual({ epoch: 3, holder: 'uk-primary' });
+    world.eu.state = 'fenced';
+    const refused = await failover('switch', '--by', 'me', '--reason', 'test');
+    expect(refused.status).toBe(3);
+    expect(refused.stderr).toContain('eu-standby is fenced (peer-not-promotable)');
+    expect(refused.stderr).toContain('next: ');
+    expect(refused.stdout + refused.stderr).not.toMatch(/operator-key|client-key/);
+  });
+  it('ends with 4 when the site to promote gives no answer', async () => {
+    await world.eu.stop();
+    const { status, stderr } = await failover(
+      'promote',
+      '--site',
+      'eu-standby',
+      '--by',
+      'me',
+      '--reason',
+      'test',
+    );
+    expect(status).toBe(4);
+    expect(stderr).toContain('eu-standby (eu.failover.test');
+  });
+  it('refuses a drill outside the steady state with 3, having broken nothing', async () => {
+    const broke = path.join(folder, 'broke');
+    const drill = await failover(
+      'drill',
+      'region-loss',
+      '--fault-command',
+      `touch ${broke}`,
+      '--output',
+      folder,
+    );
+    expect(drill.status).toBe(3);
+    expect(drill.stderr).toContain('(witness-unreadable)'); // there is no lease store in this world
+    expect(existsSync(broke)).toBe(false);
+  });
+});
