@@ -33,6 +33,7 @@ const Entry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('nft-table'), family: z.string(), table: z.string() }),
 ]);
 export type JournalEntry = z.output<typeof Entry>;
+export type PackagesEntry = Extract<JournalEntry, { kind: 'packages' }>;
 
 const JournalDocument = z.object({
   version: z.literal(1),
@@ -118,6 +119,13 @@ export class Journal {
     await this.store(
       section,
       this.entries(section).filter((existing) => existing !== entry),
+    );
+  }
+
+  async replace(section: SectionName, from: JournalEntry, to: JournalEntry): Promise<void> {
+    await this.store(
+      section,
+      this.entries(section).map((entry) => (entry === from ? to : entry)),
     );
   }
 

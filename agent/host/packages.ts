@@ -11,6 +11,8 @@ export interface PackageRequest {
   readonly names: readonly string[];
   /** The distribution's own units of these packages: masked, so that they neither start now nor at the next boot. */
   readonly mask?: readonly string[];
+  /** What the packages' own scripts make and a purge leaves behind. */
+  readonly leaves?: { readonly users?: readonly string[]; readonly trees?: readonly string[] };
 }
 
 export async function installedPackages(host: HostPort, names: readonly string[]): Promise<Set<string>> {
@@ -52,6 +54,13 @@ export async function ensurePackages(converger: Converger, request: PackageReque
   }
   await finishInterruptedInstall(converger);
   const additions = await simulateInstall(converger, missing);
+  // Entries are undone newest first, so these go after the packages.
+  for (const name of request.leaves?.users ?? []) {
+    if ((await converger.findUser(name)) === null) await journal.record(section, { kind: 'user', name });
+  }
+  for (const path of request.leaves?.trees ?? []) {
+    if ((await host.stat(path)) === null) await journal.record(section, { kind: 'tree', path });
+  }
   const remembered = additions.filter((name) => !ours.has(name));
   if (!recorded || remembered.length > 0) {
     await journal.record(section, {
@@ -65,7 +74,7 @@ export async function ensurePackages(converger: Converger, request: PackageReque
     timeoutSeconds: 1800,
     what: `installing ${missing.join(', ')}`,
   });
-  converger.changed(`installed ${additions.join(', ')}`);
+  converger.changed(`installed ${(additions.length > 0 ? additions : missing).join(', ')}`);
 }
 
 async function finishInterruptedInstall(converger: Converger): Promise<void> {
@@ -130,11 +139,12 @@ export async function purgePackages(
       timeoutSeconds: 1800,
       what: `purging ${names.join(', ')}`,
     });
-    purged.push(...names);
+    purged.push(...names.filter((name) => !purged.includes(name)));
     names.forEach((name) => ours.delete(name));
   };
   const present = await installedPackages(host, [...ours]);
-  for (const name of requested.filter((wanted) => ours.has(wanted) && present.has(wanted))) {
+  for (const name of requested.filter((wanted) => present.has(wanted))) {
+    if (!ours.has(name)) continue;
     const wouldGo = await simulatedRemovals(host, ['purge', name]);
     if (wouldGo.every((other) => ours.has(other))) await purge(wouldGo.length > 0 ? wouldGo : [name]);
     else kept.push(name);

@@ -1,6 +1,6 @@
 import type { SectionName } from '../../infra/contract/site-spec';
 import { Converger, type ChangeLog } from './converge';
-import { Journal, type JournalEntry } from './journal';
+import { Journal, type JournalEntry, type PackagesEntry } from './journal';
 import { purgePackages } from './packages';
 import { ARTIFACTS_DIRECTORY, CONFIG_DIRECTORY, STAMPS_DIRECTORY, STATE_DIRECTORY } from './paths';
 import type { HostPort } from './port';
@@ -23,8 +23,8 @@ export async function remove(host: HostPort, section: SectionName, log: ChangeLo
   const entries = [...journal.entries(section)].reverse();
   await stopUnits(converger, entries);
   for (const entry of entries) {
-    if (entry.kind === 'packages') continue;
-    if (!journal.heldElsewhere(section, entry)) await undo(converger, entry);
+    if (entry.kind === 'packages') await removePackages(converger, entry);
+    else if (!journal.heldElsewhere(section, entry)) await undo(converger, entry);
     if (entry.kind !== 'unit') await journal.forget(section, entry);
   }
   const units = entries.filter((entry) => entry.kind === 'unit');
@@ -35,7 +35,6 @@ export async function remove(host: HostPort, section: SectionName, log: ChangeLo
       await journal.forget(section, unit);
     }
   }
-  await removePackages(converger, entries);
   if (journal.sections().length === 0) {
     await host.removeTree(STAMPS_DIRECTORY);
     for (const directory of [ARTIFACTS_DIRECTORY, STATE_DIRECTORY, CONFIG_DIRECTORY]) {
@@ -112,33 +111,27 @@ async function undo(converger: Converger, entry: JournalEntry): Promise<void> {
   }
 }
 
-async function removePackages(converger: Converger, entries: readonly JournalEntry[]): Promise<void> {
-  const { host, journal, section } = converger;
-  const mine = entries.filter((entry) => entry.kind === 'packages');
-  if (mine.length === 0) return;
-  const elsewhere = journal
-    .sections()
-    .filter((other) => other !== section)
-    .flatMap((other) => journal.entries(other))
-    .filter((entry) => entry.kind === 'packages');
-  const needed = new Set(elsewhere.flatMap(({ requested }) => requested));
-  const candidates = mine.flatMap(({ installed }) => installed).filter((name) => !needed.has(name));
-  const requested = mine.flatMap((entry) => entry.requested).filter((name) => !needed.has(name));
+/** What others need stays, and is theirs from then on. */
+async function removePackages(converger: Converger, entry: PackagesEntry): Promise<void> {
+  const { host, journal } = converger;
+  const others = journal.sections().flatMap((section) =>
+    journal
+      .entries(section)
+      .filter((other): other is PackagesEntry => other.kind === 'packages' && other !== entry)
+      .map((other) => ({ section, other })),
+  );
+  const needed = new Set(others.flatMap(({ other }) => other.requested));
   const { purged, kept } = await purgePackages(
     host,
     (command, args, options) => converger.command(command, args, options),
-    requested,
-    candidates,
+    entry.requested.filter((name) => !needed.has(name)),
+    entry.installed.filter((name) => !needed.has(name)),
   );
   if (purged.length > 0) converger.changed(`purged ${purged.join(', ')}`);
   if (kept.length > 0) converger.changed(`left ${kept.join(', ')}, which other software now needs`);
-  // What another section still needs stays ours, and goes with that section.
-  const handedOver = mine.flatMap(({ installed }) => installed).filter((name) => !purged.includes(name));
-  const heir = journal
-    .sections()
-    .find((other) => other !== section && journal.entries(other).some((entry) => entry.kind === 'packages'));
-  if (heir !== undefined && handedOver.length > 0) {
-    await journal.record(heir, { kind: 'packages', requested: [], installed: handedOver });
-  }
-  for (const entry of mine) await journal.forget(section, entry);
+  const left = entry.installed.filter((name) => !purged.includes(name));
+  const heir = others[0];
+  if (heir === undefined || left.length === 0) return;
+  const installed = [...heir.other.installed, ...left.filter((name) => !heir.other.installed.includes(name))];
+  await journal.replace(heir.section, heir.other, { ...heir.other, installed });
 }

@@ -36,6 +36,7 @@ export async function applyDns({ converger, document }: SectionContext): Promise
   await ensurePackages(converger, {
     names: ['pdns-server', 'pdns-backend-sqlite3', 'sqlite3'],
     mask: ['pdns.service'],
+    leaves: { users: ['pdns'], trees: ['/var/spool/powerdns'] },
   });
   const owner = await converger.user(USER);
   await converger.directory(DNS_DIRECTORY, 0o750, owner);

@@ -73,7 +73,6 @@ export function timerUnit(job: TimerJob, intervalSeconds: number): string {
         `OnUnitActiveSec=${intervalSeconds}s`,
         // systemd's own default of a minute would be lost from the recovery point.
         `AccuracySec=${intervalSeconds < 60 ? '100ms' : '1s'}`,
-        'Persistent=yes',
         `Unit=failover-${job}.service`,
       ],
     },
