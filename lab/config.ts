@@ -22,7 +22,7 @@ export const ON_SERVER = {
 } as const;
 
 /** Settings under which a tiny model serves on a machine with few cores; measured, see docs/lab.md. */
-const VLLM_ENVIRONMENT = {
+export const VLLM_ENVIRONMENT = {
   HF_HUB_OFFLINE: '1',
   VLLM_CPU_OMP_THREADS_BIND: 'nobind',
   OMP_NUM_THREADS: '1',
@@ -30,7 +30,7 @@ const VLLM_ENVIRONMENT = {
   VLLM_PLUGINS: '',
   VLLM_HOST_IP: '127.0.0.1',
 };
-const VLLM_ARGS = [
+export const VLLM_ARGS = [
   ...['--enforce-eager', '--kv-cache-memory-bytes=16M', '--max-num-seqs=8', '--max-model-len=256'],
   ...['--max-num-batched-tokens=256', '--generation-config=vllm', '--dtype=float32'],
 ];
@@ -65,7 +65,11 @@ export async function writeConfig(options: ConfigOptions): Promise<void> {
   }
 }
 
-async function stackConfig(options: ConfigOptions, place: ServerPlace): Promise<Record<string, unknown>> {
+/** Configuration of one stack, without the namespace of its keys. Exported for tests. */
+export async function stackConfig(
+  options: ConfigOptions,
+  place: ServerPlace,
+): Promise<Record<string, unknown>> {
   const { names, counts } = options;
   const addresses = (of: ServerPlace): string[] =>
     servers(counts)

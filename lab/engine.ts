@@ -38,13 +38,19 @@ export async function engineWords(
 ): Promise<{ words: string[]; env: NodeJS.ProcessEnv }> {
   const env = await engineEnvironment();
   const engine = await ensureEngine();
-  const at = args.findIndex((word) => word === '--stack' || word === '-s');
-  const stack = at >= 0 ? args[at + 1] : undefined;
-  const config =
-    stack !== undefined && TAKES_CONFIG.has(args[0] ?? '') && !args.includes('--config-file')
-      ? ['--config-file', configFile(stack)]
-      : [];
+  const config = configWords(args);
   return { words: [...inside(namesFor(), 'client'), engine.pulumi, ...args, ...config], env };
+}
+
+/** Names the lab's own stack file to the commands that read one. Exported for tests. */
+export function configWords(args: readonly string[]): string[] {
+  const at = args.findIndex((word) => word === '--stack' || word === '-s');
+  const stack =
+    at >= 0 ? args[at + 1] : args.find((word) => word.startsWith('--stack='))?.slice('--stack='.length);
+  const named = args.some((word) => word === '--config-file' || word.startsWith('--config-file='));
+  return stack !== undefined && !named && TAKES_CONFIG.has(args[0] ?? '')
+    ? ['--config-file', configFile(stack)]
+    : [];
 }
 
 async function stackExists(stack: string, env: NodeJS.ProcessEnv, pulumi: string): Promise<boolean> {

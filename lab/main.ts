@@ -1,7 +1,7 @@
 /** `lab/lab`: the command line of the lab. */
 import { spawn } from 'node:child_process';
 import { Command, Option } from 'commander';
-import { progress, REPOSITORY } from '../tools/cache';
+import { progress, REPOSITORY, withLock } from '../tools/cache';
 import { writeConfig } from './config';
 import { deploy, destroy, engineEnvironment, engineWords } from './engine';
 import { namesFor, placeOf, SERVER_PLACES, UnknownNameError, type ServerPlace } from './names';
@@ -16,9 +16,12 @@ program
   .command('up')
   .description('boot the servers; builds what is missing')
   .option('--servers <place=n...>', 'servers in a place, such as uk=2')
-  .action(async (options: { servers?: string[] }) => world.up(counts(options.servers ?? [])));
+  .action(async (options: { servers?: string[] }) => alone(() => world.up(counts(options.servers ?? []))));
 
-program.command('down').description('take everything down').action(world.down);
+program
+  .command('down')
+  .description('take everything down')
+  .action(() => alone(world.down));
 
 program
   .command('status')
@@ -107,8 +110,14 @@ program
   );
 
 const fault = program.command('fault').description('break something, or mend it');
-fault.command('kill <target>').description('power loss of a place or a server').action(world.killTargets);
-fault.command('revive <target>').description('switch it on again, its disk as it was').action(world.revive);
+fault
+  .command('kill <target>')
+  .description('power loss of a place or a server')
+  .action((target: string) => alone(() => world.killTargets(target)));
+fault
+  .command('revive <target>')
+  .description('switch it on again, its disk as it was')
+  .action((target: string) => alone(() => world.revive(target)));
 for (const kind of ['isolate', 'isolate-in', 'isolate-out'] as const)
   fault
     .command(`${kind} <place>`)
@@ -117,14 +126,17 @@ for (const kind of ['isolate', 'isolate-in', 'isolate-out'] as const)
         kind
       ],
     )
-    .action(async (place: string) => world.addCut({ kind, place: placeOf(place) }));
+    .action(async (place: string) => alone(() => world.addCut({ kind, place: placeOf(place) })));
 fault
   .command('partition <place> <other>')
   .description('cut two places off from each other')
   .action(async (place: string, other: string) =>
-    world.addCut({ kind: 'partition', place: placeOf(place), other: placeOf(other) }),
+    alone(() => world.addCut({ kind: 'partition', place: placeOf(place), other: placeOf(other) })),
   );
-fault.command('heal').description('mend every cut of the network').action(world.heal);
+fault
+  .command('heal')
+  .description('mend every cut of the network')
+  .action(() => alone(world.heal));
 for (const [name, signal] of [
   ['stop-process', 'SIGSTOP'],
   ['cont-process', 'SIGCONT'],
@@ -137,6 +149,11 @@ for (const [name, signal] of [
       const count = await world.signal(target, unit, pattern ?? '.', signal);
       progress(`${signal} to ${count} process(es) of ${unit} on ${target}`);
     });
+
+/** Commands that change the world wait for one another. */
+async function alone(work: () => Promise<void>): Promise<void> {
+  await withLock(`lab-${namesFor().prefix}`, 'another command is changing the lab', work);
+}
 
 function counts(words: readonly string[]): Partial<Record<ServerPlace, number>> {
   return Object.fromEntries(

@@ -9,8 +9,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { WitnessOutputs } from '../infra/contract/stack-outputs';
-import { cacheRoot, progress, REPOSITORY } from '../tools/cache';
+import { progress, REPOSITORY } from '../tools/cache';
 import { run } from '../tools/run';
+import { PKI_FOLDER } from './pki';
 
 const LAB = path.join(REPOSITORY, 'lab', 'lab');
 const STACKS = ['witness', 'uk-primary', 'eu-standby'] as const;
@@ -44,7 +45,7 @@ async function secrets(): Promise<Map<string, string>> {
 }
 
 async function privateKeys(): Promise<string[]> {
-  const folder = path.join(cacheRoot(), 'lab', 'pki');
+  const folder = PKI_FOLDER;
   return (await readdir(folder))
     .filter((name) => name.endsWith('.key'))
     .map((name) => path.join(folder, name));

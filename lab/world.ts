@@ -100,6 +100,27 @@ export class LabDownError extends Error {
   }
 }
 
+/** The image that the servers' disks lie on is not the one that this checkout makes now. */
+export class ImageChangedError extends Error {
+  readonly code = 'IMAGE_CHANGED';
+  constructor(before: string, now: string) {
+    super(
+      `The servers were made from ${path.basename(path.dirname(before))} and the image is ${path.basename(path.dirname(now))} now, ` +
+        'which their disks do not fit: run lab/lab down, then lab/lab up',
+    );
+    this.name = 'ImageChangedError';
+  }
+}
+
+/** Fewer servers than there are: what is deployed to them would be left without a machine. */
+export class FewerServersError extends Error {
+  readonly code = 'FEWER_SERVERS';
+  constructor(place: ServerPlace, has: number, wanted: number) {
+    super(`${place} has ${has} servers and ${wanted} are asked for: run lab/lab down first`);
+    this.name = 'FewerServersError';
+  }
+}
+
 interface World {
   readonly counts: Readonly<Record<ServerPlace, number>>;
   readonly image: string;
@@ -159,9 +180,10 @@ async function ensureQdrant(): Promise<string> {
 export async function up(wanted: Partial<Record<ServerPlace, number>>): Promise<void> {
   const names = namesFor();
   const before = await readWorld();
-  const counts = { uk: 1, eu: 1, witness: 1, ...before?.counts, ...wanted };
+  const counts = grow({ uk: 1, eu: 1, witness: 1, ...before?.counts }, wanted);
   await takeNames(names);
   const world: World = { counts, ...(await prepare()) };
+  if (before !== null && before.image !== world.image) throw new ImageChangedError(before.image, world.image);
   await mkdir(LAB_FOLDER, { recursive: true });
   await writeFile(WORLD_FILE, JSON.stringify(world, null, 2));
   await ensurePki();
@@ -179,6 +201,18 @@ export async function up(wanted: Partial<Record<ServerPlace, number>>): Promise<
       ? `the lab is up: ${all.map((server) => server.name).join(', ')}`
       : `${all.map((server) => server.name).join(', ')} answer SSH after ${((Date.now() - started) / 1000).toFixed(1)} s`,
   );
+}
+
+/** Servers may join a lab that is up. Exported for tests. */
+export function grow(
+  has: Readonly<Record<ServerPlace, number>>,
+  wanted: Partial<Record<ServerPlace, number>>,
+): Record<ServerPlace, number> {
+  for (const place of SERVER_PLACES) {
+    const count = wanted[place];
+    if (count !== undefined && count < has[place]) throw new FewerServersError(place, has[place], count);
+  }
+  return { ...has, ...wanted };
 }
 
 async function boot(names: Names, server: Server, world: World): Promise<void> {
@@ -301,10 +335,10 @@ async function targets(word: string): Promise<Server[]> {
 /** Power loss of a place or a server: packets vanish at the same moment. */
 export async function killTargets(word: string): Promise<void> {
   const names = namesFor();
-  for (const server of await targets(word)) {
-    await setCable(names, server, 'down');
-    await powerOff(names, server);
-  }
+  const victims = await targets(word);
+  // All cables first: not one packet tells the others that these servers are going.
+  for (const server of victims) await setCable(names, server, 'down');
+  for (const server of victims) await powerOff(names, server);
 }
 
 /** Switches a place or a server on again, with its disk as it was. */
