@@ -6,6 +6,7 @@ import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './
 import type { QdrantClient } from './qdrant/client';
 import { canonicalJson } from './snapshots/hashing';
 import type { Publisher } from './snapshots/publish';
+import type { Staging } from './snapshots/staging';
 import type { SnapshotStore } from './snapshots/store';
 import { ageOf, anchorAge } from './state/age';
 import type { Ledger } from './state/ledger';
@@ -17,9 +18,12 @@ export interface BackgroundOptions {
   readonly ledger: Ledger;
   readonly clock: SiteClock;
   readonly qdrant: Pick<QdrantClient, 'version'>;
+  /** Null when the engine does not say. */
+  readonly engineVersion: () => Promise<string | null>;
   readonly store: SnapshotStore;
   readonly operations: Operations;
   readonly publisher: Pick<Publisher, 'removeLeftovers'>;
+  readonly staging: Pick<Staging, 'sweep'>;
   readonly record: RecordEvent;
 }
 
@@ -34,12 +38,13 @@ export class Background {
   private cleaned = false;
   private resumed = false;
   private qdrantVersion: string | null = null;
+  private vllmVersion: string | null = null;
   private readonly told = new Set<string>();
 
   constructor(private readonly options: BackgroundOptions) {}
 
   get versions(): { qdrant: string | null; vllm: string | null } {
-    return { qdrant: this.qdrantVersion, vllm: null };
+    return { qdrant: this.qdrantVersion, vllm: this.vllmVersion };
   }
 
   start(): void {
@@ -57,6 +62,11 @@ export class Background {
     if (this.stopped) return;
     if (this.running !== null) this.again = true;
     else this.run();
+  }
+
+  /** A manifest is older than what the peer says of itself: it counts while the peer says nothing. */
+  async learnPublishedParity(parity: Parity): Promise<void> {
+    if (this.options.keeper.peer().health !== 'healthy') await this.learnPeerParity(parity);
   }
 
   async learnPeerParity(parity: Parity): Promise<void> {
@@ -79,11 +89,13 @@ export class Background {
   }
 
   private async round(): Promise<void> {
-    await this.attempt('qdrant-version', () => this.learnVersion());
+    await this.attempt('versions', () => this.learnVersions());
     await this.attempt('holding', () => this.followLease());
+    await this.attempt('first-publish', () => this.publishFirst());
     await this.attempt('ages', () => this.refreshAges());
     await this.attempt('leftovers', () => this.cleanOnce());
-    await this.attempt('resume', () => this.resumeOnce());
+    // In the background, for the same reason as the first publish.
+    void this.attempt('resume', () => this.resumeOnce());
   }
 
   /** Each by itself: one that fails must not keep the others from being done. */
@@ -99,29 +111,35 @@ export class Background {
     }
   }
 
-  private async learnVersion(): Promise<void> {
+  private async learnVersions(): Promise<void> {
     try {
       this.qdrantVersion = await this.options.qdrant.version();
     } catch {
       // The vectors canary tells of it.
       this.qdrantVersion = null;
     }
+    this.vllmVersion = await this.options.engineVersion();
   }
 
   /** From the claim on, what is here is the service's data and no longer a copy; the first publish says so at once. */
   private async followLease(): Promise<void> {
-    const { keeper, ledger, operations } = this.options;
+    const { keeper, ledger } = this.options;
     const holding = heldEpoch(keeper) !== null;
     const took = holding && !this.wasHolding;
     this.wasHolding = holding;
     if (!took) return;
     const { applied, applying } = ledger.state;
     if (applied !== null || applying !== null) await ledger.update({ applied: null, applying: null });
+  }
+
+  /** The peer can take nothing of an older epoch: the first publish of a new one does not wait for the timer. */
+  private async publishFirst(): Promise<void> {
+    const { keeper, ledger, operations } = this.options;
     const epoch = heldEpoch(keeper);
-    if (ledger.state.published?.epoch !== epoch) {
-      // In the background: the next round must not wait for a big publish.
-      void this.attempt('first-publish', async () => void (await operations.publish()));
-    }
+    if (epoch === null || !keeper.isWritable() || operations.busy !== null) return;
+    if (ledger.state.published?.epoch === epoch) return;
+    // In the background: the next round must not wait for a big publish.
+    void this.attempt('first-publish', async () => void (await operations.publish()));
   }
 
   /** After a reboot monotonic time has begun again: the ages are read from the store. */
@@ -147,6 +165,7 @@ export class Background {
   private async cleanOnce(): Promise<void> {
     if (this.cleaned || this.options.operations.busy !== null) return;
     await this.options.publisher.removeLeftovers();
+    await this.options.staging.sweep();
     this.cleaned = true;
   }
 
@@ -154,11 +173,15 @@ export class Background {
   private async resumeOnce(): Promise<void> {
     const { keeper, ledger, operations } = this.options;
     if (this.resumed || keeper.lease() === null || operations.busy !== null) return;
-    if (ledger.state.applying === null || keeper.state() !== 'standby') {
-      this.resumed = true;
-      return;
-    }
     this.resumed = true;
-    await operations.apply();
+    const state = keeper.state();
+    if (state === 're-protecting') {
+      await operations.reprotect({
+        by: `agent of ${this.options.spec.site}`,
+        reason: 'was cut short by a restart',
+      });
+    } else if (state === 'standby' && ledger.state.applying !== null) {
+      await operations.apply();
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** What Prometheus scrapes. Gauges are read when asked for: nothing runs in between. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { SITE_STATES, type Health } from '../../infra/contract/agent-api';
+import { SITE_STATES, type AgentEvent, type Health } from '../../infra/contract/agent-api';
 import type { GatewayCounters } from './gateway/write-gateway';
 import type { KeeperPort } from './ports';
 import type { SiteView } from './site-view';
@@ -14,6 +14,13 @@ export interface MetricsOptions {
   readonly unpublishedWrites: () => number;
   readonly rpoSeconds: number;
 }
+
+const ENDS: Partial<Record<AgentEvent['kind'], { operation: string; result: string }>> = {
+  published: { operation: 'publish', result: 'done' },
+  'publish-failed': { operation: 'publish', result: 'failed' },
+  applied: { operation: 'apply', result: 'done' },
+  'apply-failed': { operation: 'apply', result: 'failed' },
+};
 
 export class Metrics {
   readonly registry = new Registry();
@@ -61,8 +68,10 @@ export class Metrics {
     };
   }
 
-  operation(operation: string, result: string): void {
-    this.operations.inc({ operation, result });
+  /** Counts those events that end an operation. */
+  event(kind: AgentEvent['kind']): void {
+    const ended = ENDS[kind];
+    if (ended !== undefined) this.operations.inc(ended);
   }
 
   async text(): Promise<{ type: string; content: string }> {

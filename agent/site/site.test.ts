@@ -6,6 +6,7 @@ import {
   bootstrap,
   plannedSwitch,
   protect,
+  publishAt,
   reasons,
   reprotect,
   seed,
@@ -31,10 +32,11 @@ beforeEach(async () => {
   qdrants = new Map();
   const make = async (site: 'uk' | 'eu'): Promise<TestSite> => {
     const qdrant = new FakeQdrant();
+    qdrant.snapshotsPath = join(staging, site);
     const made = new TestSite({
       site,
       qdrantPort: await qdrant.listen(),
-      staging: join(staging, site),
+      staging: join(staging, site, 'failover-staging'),
       leaseStore: () => lease,
       snapshotStore: () => snapshots,
       qdrantVersion: qdrant.version,
@@ -79,6 +81,7 @@ it('takes over by itself when the holder is gone, and fences what comes back unt
   await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200);
   expect(await count(eu, 'docs')).toBe(20);
   await addPoints(eu, 100, 110);
+  await publishAt(eu);
 
   await uk.start();
   await eventually('uk is fenced', () => uk.status().state === 'fenced');

@@ -17,7 +17,7 @@ import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
 import { Operations } from './operations';
 import { PeerClient } from './peer/client';
-import type { SiteClock } from './ports';
+import type { RecordEvent, SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
 import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
@@ -73,7 +73,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     path: join(folders.state, 'events.jsonl'),
   });
   await events.load();
-  const record = events.add.bind(events);
+  const record: RecordEvent = (kind, detail) => {
+    events.add(kind, detail);
+    metrics.event(kind);
+  };
 
   const qdrant = new QdrantClient({ port: spec.vectors.port, apiKey: credentials.qdrantKey });
   const gate = new WriteGate();
@@ -120,16 +123,18 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     agentVersion: options.agentVersion,
     ...(options.step?.publish === undefined ? {} : { step: options.step.publish }),
   });
+  const staging = new Staging(folders.staging);
   const applier = new Applier({
     spec,
     store: stores.snapshots,
     qdrant,
-    staging: new Staging(folders.staging),
+    staging,
     keeper,
     ledger,
     clock,
     record,
     claimPending: () => lineage.claimPending,
+    learnParity: (parity) => background.learnPublishedParity(parity),
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
@@ -145,15 +150,17 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   });
   const isApplying = (): boolean => applier.isTouching;
   const { inferenceProbe, inference, vectors } = canaries(options, clock, qdrant, isApplying, record);
-  const background = new Background({
+  const background: Background = new Background({
     spec,
     keeper,
     ledger,
     clock,
     qdrant,
+    engineVersion: () => inferenceProbe.version(),
     store: stores.snapshots,
     operations,
     publisher,
+    staging,
     record,
   });
   const view: SiteView = new SiteView({
@@ -167,7 +174,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
     events: () => events.list(),
   });
-  const metrics = new Metrics({
+  const metrics: Metrics = new Metrics({
     site: spec.site,
     view,
     keeper,
@@ -211,10 +218,11 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     view,
     operations,
     async stop() {
-      // First of all nothing is acknowledged any more; the lease is left to run out or to be renewed by the next process.
-      await keeper.stop();
       applier.stop('the agent is stopping');
-      await Promise.all([api.close(), gateway.close(), inference.stop(), vectors.stop(), background.stop()]);
+      // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
+      await gateway.close();
+      await keeper.stop();
+      await Promise.all([api.close(), inference.stop(), vectors.stop(), background.stop()]);
       await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
       await events.flush();
     },
@@ -226,7 +234,7 @@ function canaries(
   clock: SiteClock,
   qdrant: QdrantClient,
   isApplying: () => boolean,
-  record: EventLog['add'],
+  record: RecordEvent,
 ) {
   const { spec, credentials } = options;
   const { canary } = spec;

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { SkippedResponse } from '../../../infra/contract/agent-api';
+import { SwitchRefusedError } from '../../lease';
 import { AgentError } from '../../shared/errors';
 import type { Logger } from '../../shared/logger';
 import { SkippedError, codeOf, messageOf } from '../errors';
@@ -160,7 +161,7 @@ export class ApiServer {
 /** Something this site depends on, or a state that forbids: the caller may try again; the rest are faults of ours. */
 function statusOf(error: unknown): number {
   if (!(error instanceof AgentError)) return 500;
-  return error.name === 'SwitchRefusedError' ? 409 : 503;
+  return error instanceof SwitchRefusedError ? 409 : 503;
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {

@@ -66,6 +66,18 @@ export class InferenceProbe {
     }
   }
 
+  /** Of the engine; null when it does not say. */
+  async version(): Promise<string | null> {
+    try {
+      const { status, text } = await this.request('GET', '/version', this.options.timeoutMs);
+      const { version } = status === 200 ? (JSON.parse(text) as { version?: unknown }) : {};
+      return typeof version === 'string' ? version : null;
+    } catch {
+      // Only shown to people; whether the engine works is the probe's business.
+      return null;
+    }
+  }
+
   private async judgeMissedDeadline(): Promise<ProbeResult> {
     const { timeoutMs, settleMs } = this.options;
     const missed = `no token within ${timeoutMs} ms`;

@@ -43,11 +43,14 @@ export interface GatewayCounters {
 
 /** A bulk upsert with `wait=true` may take this long. */
 const UPSTREAM_TIMEOUT_MS = 600_000;
+/** When stopping. */
+const DRAIN_MS = 3_000;
 const RETRY_SOON = { 'retry-after': '1' };
 
 export class WriteGateway {
   private readonly pool: Pool;
   private readonly server: Server;
+  private closing = false;
 
   constructor(private readonly options: WriteGatewayOptions) {
     this.pool = new Pool(`http://127.0.0.1:${options.upstream.port}`, {
@@ -76,11 +79,18 @@ export class WriteGateway {
     return typeof address === 'object' && address !== null ? address.port : port;
   }
 
+  /** Refuses new writes, lets those in flight be answered for a moment, and ends. */
   async close(): Promise<void> {
+    this.closing = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeIdleConnections();
+    const hold = this.options.gate.hold(DRAIN_MS, DRAIN_MS);
+    await hold.drained;
+    hold.release();
+    // An answer that was just written still has to leave.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.server.closeAllConnections();
     await closed;
-    await this.pool.close();
+    await this.pool.destroy();
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -115,7 +125,7 @@ export class WriteGateway {
     const verdict = judgeWrite(request.method ?? '', request.url ?? '');
     if (!verdict.allowed)
       return this.refuse(response, verdict.status, verdict.reason.code, verdict.reason.message);
-    if (keeper.isWritable() && !isApplying()) return true;
+    if (keeper.isWritable() && !isApplying() && !this.closing) return true;
     const holder = keeper.lease()?.holder ?? null;
     if (holder === site) {
       const message = `${site} takes no writes at this moment: a switch is under way or its lease is being renewed. Send it again.`;

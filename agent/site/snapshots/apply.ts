@@ -59,6 +59,8 @@ export interface ApplierOptions {
   readonly record: RecordEvent;
   /** A claim of the lease may be under way: what is here may be the service's data in a moment. */
   readonly claimPending: () => boolean;
+  /** Told what the publisher was when it published. */
+  readonly learnParity: (parity: Manifest['parity']) => Promise<void>;
   /** Folder for data that was set aside. */
   readonly divergedFolder: string;
   readonly step?: (step: ApplyStep) => Promise<void>;
@@ -113,6 +115,7 @@ export class Applier {
     const { manifest } = found;
     await this.step('manifest-read');
     await this.requireVersion(manifest);
+    await staging.sweep();
     await staging.keepOnly([ledger.state.lastGood, manifest.id]);
     await staging.requireSpace(manifest);
     await staging.fetch(manifest, store, () => this.step('part-fetched'));
@@ -164,7 +167,7 @@ export class Applier {
   }
 
   private async findInStore(request: ApplyRequest, reprotect: boolean): Promise<Found> {
-    const { store, clock, ledger } = this.options;
+    const { store, clock } = this.options;
     const latest = await store.readLatest();
     if (latest === null) throw new SkippedError('NOTHING_PUBLISHED', 'No site has published yet.');
     const { pointer } = latest;
@@ -179,7 +182,7 @@ export class Applier {
     const { manifest, ageSeconds } = await store.readManifest(pointer.site, pointer.publishId);
     const anchor = anchorAge(clock, ageSeconds + manifest.capturedSeconds);
     skipIf(mayApplyPublish(this.facts(reprotect), pointerOf(manifest)));
-    await ledger.update({ peerParity: manifest.parity });
+    await this.options.learnParity(manifest.parity);
     return { manifest, anchor };
   }
 

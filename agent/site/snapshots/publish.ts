@@ -93,8 +93,11 @@ export class Publisher {
       );
     }
     try {
-      const info = await this.run(epoch, final);
-      record('published', `${info.id}: ${info.points} points, ${info.bytes} bytes`);
+      const manifest = await this.run(epoch, final);
+      const info = publishInfo(manifest);
+      const held = `writes held for ${manifest.heldSeconds.toFixed(2)} s`;
+      const counts = manifest.exact ? 'counts exact' : 'counts are bounds';
+      record('published', `${info.id}: ${info.points} points, ${info.bytes} bytes, ${held}, ${counts}`);
       return info;
     } catch (error) {
       record('publish-failed', messageOf(error));
@@ -132,7 +135,7 @@ export class Publisher {
     }
   }
 
-  private async run(epoch: number, final: boolean): Promise<PublishInfo> {
+  private async run(epoch: number, final: boolean): Promise<Manifest> {
     const { spec, store, qdrant, gate, ledger, clock } = this.options;
     await this.step('started');
     await this.removeLeftovers();
@@ -193,7 +196,7 @@ export class Publisher {
     await this.step('recorded');
     await this.prune(id);
     await this.step('pruned');
-    return info;
+    return manifest;
   }
 
   private async storeCollection(id: string, cut: CutCollection): Promise<ManifestCollection> {

@@ -112,7 +112,7 @@ describe('trap 16: the store gives no checksum of its own', () => {
   it('refuses staged parts that have changed on disk since', async () => {
     const { id } = await publish();
     await apply();
-    const folder = join(world.eu.folder, 'staging', id, 'docs');
+    const folder = join(world.eu.folder, 'snapshots', 'staging', id, 'docs');
     for (const file of readdirSync(folder)) {
       const bytes = readFileSync(join(folder, file));
       bytes[0] = 0;
@@ -134,10 +134,10 @@ describe('trap 17: disk', () => {
   it('leaves neither snapshots in Qdrant nor more than the last good publish in the staging folder', async () => {
     await publish();
     await apply();
-    mkdirSync(join(world.eu.folder, 'staging', 'litter'), { recursive: true });
+    mkdirSync(join(world.eu.folder, 'snapshots', 'staging', 'litter'), { recursive: true });
     const { id } = await publish();
     await apply();
-    expect(readdirSync(join(world.eu.folder, 'staging'))).toEqual([id]);
+    expect(readdirSync(join(world.eu.folder, 'snapshots', 'staging'))).toEqual([id]);
     expect(world.uk.qdrant.snapshotCount()).toBe(0);
   });
 });

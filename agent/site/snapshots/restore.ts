@@ -180,8 +180,12 @@ async function recoverShards(
 ): Promise<void> {
   for (const { shardId, sha256 } of collection.shards) {
     ports.guard();
-    const location = ports.staging.location(publishId, collection.name, shardId);
-    await ports.qdrant.recoverShard(collection.name, shardId, location, sha256);
+    const shown = await ports.staging.show(publishId, collection.name, shardId);
+    try {
+      await ports.qdrant.recoverShard(collection.name, shardId, shown.name, sha256);
+    } finally {
+      await shown.hide();
+    }
     await ports.step('shard-recovered');
   }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
-import { writeDurably } from '../state/durable-file';
+import { syncFile, writeDurably } from '../state/durable-file';
 import { HashingTransform } from './hashing';
 import { DiskSpaceError } from './staging';
 
@@ -78,7 +78,8 @@ async function copyShard(
     await requireSpace(join(path, '..'), snapshot.size);
     const hashing = new HashingTransform();
     const body = await qdrant.downloadShardSnapshot(name, shard, snapshot.name);
-    await pipeline(body, hashing, createWriteStream(path, { mode: 0o600, flush: true } as object));
+    await pipeline(body, hashing, createWriteStream(path, { mode: 0o600 }));
+    await syncFile(path);
     return { bytes: hashing.bytes, sha256: hashing.digest() };
   } finally {
     await qdrant.deleteShardSnapshot(name, shard, snapshot.name);

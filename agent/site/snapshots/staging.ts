@@ -1,15 +1,17 @@
 /**
- * The folder under Qdrant's snapshots path where parts wait, verified, to be recovered from by `file://`. A publish
- * is complete here once its manifest is; the last one that was applied is kept for going back to.
+ * The folder under Qdrant's snapshots path where parts wait, verified, to be recovered from. A publish is complete here
+ * once its manifest is; the last one that was applied is kept for going back to.
+ *
+ * Qdrant recovers a shard from a URL or from a file among that shard's own snapshots, nothing else: a part is shown
+ * there as a second link to the same file for as long as its recovery takes.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { pathToFileURL } from 'node:url';
 import { AgentError } from '../../shared/errors';
-import { isNoSuchFile } from '../errors';
-import { readIfPresent, writeDurably } from '../state/durable-file';
+import { codeOf, isNoSuchFile } from '../errors';
+import { readIfPresent, syncFile, writeDurably } from '../state/durable-file';
 import { HashingTransform, hashFile } from './hashing';
 import { parseManifest, type Manifest, type ManifestShard } from './manifest';
 import type { SnapshotStore } from './store';
@@ -22,9 +24,9 @@ export class DiskSpaceError extends AgentError {
   readonly code = 'DISK_SPACE';
 }
 
-/** Group of the folder (setgid) is Qdrant's, which reads the parts. */
-const FOLDER_MODE = 0o2750;
+/** Readable for Qdrant through the group that the folder hands down, whatever the umask is. */
 const FILE_MODE = 0o640;
+const LINK_PREFIX = 'failover-';
 const SPARE_BYTES = 64 * 1024 * 1024;
 
 export class Staging {
@@ -40,13 +42,40 @@ export class Staging {
     return join(this.root, publishId, encodeURIComponent(collection), `${shardId}.snapshot`);
   }
 
-  location(publishId: string, collection: string, shardId: number): string {
-    return pathToFileURL(this.partPath(publishId, collection, shardId)).href;
+  /**
+   * Shows a part to Qdrant among the shard's snapshots.
+   *
+   * @returns its name there, and what takes it away again
+   */
+  async show(
+    publishId: string,
+    collection: string,
+    shardId: number,
+  ): Promise<{ name: string; hide(): Promise<void> }> {
+    const folder = join(this.snapshots, collection, 'shards', String(shardId));
+    await this.makeFolders(folder);
+    const name = `${LINK_PREFIX}${publishId}.snapshot`;
+    const path = join(folder, name);
+    await rm(path, { force: true });
+    await link(this.partPath(publishId, collection, shardId), path);
+    return { name, hide: () => rm(path, { force: true }) };
+  }
+
+  /** Takes away what a killed recovery left among Qdrant's snapshots. */
+  async sweep(): Promise<void> {
+    for (const collection of await entriesOf(this.snapshots)) {
+      const shards = join(this.snapshots, collection, 'shards');
+      for (const shard of await entriesOf(shards)) {
+        for (const name of await entriesOf(join(shards, shard))) {
+          if (name.startsWith(LINK_PREFIX)) await rm(join(shards, shard, name), { force: true });
+        }
+      }
+    }
   }
 
   /** Brings every part here and checks each; resumes where an earlier try stopped. */
   async fetch(manifest: Manifest, store: SnapshotStore, onPart: () => Promise<void>): Promise<void> {
-    await mkdir(join(this.root, manifest.id), { recursive: true, mode: FOLDER_MODE });
+    await mkdir(join(this.root, manifest.id), { recursive: true });
     for (const collection of manifest.collections) {
       for (const shard of collection.shards) {
         const path = this.partPath(manifest.id, collection.name, shard.shardId);
@@ -111,6 +140,22 @@ export class Staging {
     }
   }
 
+  private get snapshots(): string {
+    return dirname(this.root);
+  }
+
+  /**
+   * Folders that Qdrant did not make yet have to be as if it had: its group and the set-group-ID bit come from the
+   * parent, the mode from the unit's umask. Setting the bit itself is what the unit's sandbox forbids.
+   */
+  private async makeFolders(folder: string): Promise<void> {
+    const missing: string[] = [];
+    for (let path = folder; path !== this.snapshots && (await sizeOf(path)) === null; path = dirname(path)) {
+      missing.unshift(path);
+    }
+    for (const path of missing) await mkdir(path, { recursive: true });
+  }
+
   private manifestPath(publishId: string): string {
     return join(this.root, publishId, 'manifest.json');
   }
@@ -129,7 +174,7 @@ async function fetchPart(
   shard: ManifestShard,
   openPart: () => Promise<NodeJS.ReadableStream>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+  await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.part`;
   const hashing = new HashingTransform();
   await pipeline(await openPart(), hashing, createWriteStream(partial, { mode: FILE_MODE }));
@@ -141,12 +186,8 @@ async function fetchPart(
         'Nothing was touched; publish again from the active site.',
     );
   }
-  const file = await open(partial, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await chmod(partial, FILE_MODE);
+  await syncFile(partial);
   await rename(partial, path);
 }
 
@@ -160,12 +201,16 @@ async function sizeOf(path: string): Promise<number | null> {
 }
 
 async function entriesOf(folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  return readdir(folder);
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isNoSuchFile(error) || codeOf(error) === 'ENOTDIR') return [];
+    throw error;
+  }
 }
 
 async function freeBytesAt(folder: string): Promise<number> {
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await mkdir(folder, { recursive: true });
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 }

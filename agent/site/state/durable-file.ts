@@ -15,12 +15,12 @@ export async function writeDurably(path: string, content: string): Promise<void>
     await file.close();
   }
   await rename(temporary, path);
-  await syncFolder(folder);
+  await syncFile(folder);
 }
 
-/** A rename is durable only once its folder is. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+/** Of a file its content; of a folder the names in it, without which a rename is not durable. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {

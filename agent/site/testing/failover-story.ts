@@ -39,8 +39,7 @@ export async function addPoints(site: TestSite, from: number, to: number): Promi
   expect({ status, body }).toMatchObject({ status: 200 });
 }
 
-/** Publishes at one site and applies at the other until the other could take over. */
-export async function protect(holder: TestSite, standby: TestSite): Promise<void> {
+export async function publishAt(holder: TestSite): Promise<void> {
   // The first publish of a new epoch starts by itself; only one runs at a time.
   await eventually(`${holder.setup.site} has published`, async () => {
     const { status, body } = await holder.call('POST', '/failover/publish');
@@ -48,6 +47,11 @@ export async function protect(holder: TestSite, standby: TestSite): Promise<void
     expect({ status, body }).toMatchObject({ status: 200 });
     return true;
   });
+}
+
+/** Publishes at one site and applies at the other until the other could take over. */
+export async function protect(holder: TestSite, standby: TestSite): Promise<void> {
+  await publishAt(holder);
   await eventually(`${standby.setup.site} has applied`, async () => {
     const { status, body } = await standby.call('POST', '/failover/apply');
     expect({ status, body }).toEqual({ status: expect.any(Number), body: expect.any(Object) });

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { fileURLToPath } from 'node:url';
+import { basename, join } from 'node:path';
 
 interface Point {
   id: string | number;
@@ -25,6 +25,8 @@ export class FakeQdrant {
   readonly aliases = new Map<string, string>();
   readonly requests: string[] = [];
   version = '1.18.3';
+  /** Files for recovery lie under it as `<collection>/shards/<shard>/<name>`. */
+  snapshotsPath = '';
   /** Answers instead of the usual ones, for example to hang or to fail. */
   intercept: ((request: IncomingMessage, response: ServerResponse, path: string) => boolean) | null = null;
   onRequest: ((method: string, path: string) => Promise<void> | void) | null = null;
@@ -145,7 +147,7 @@ export class FakeQdrant {
     if (section === 'shards') {
       const shard = this.collection(name).shards[Number(third)];
       if (shard === undefined || fourth !== 'snapshots') throw new HttpError(404, `no shard ${third}`);
-      return this.snapshots(method, shard, fifth, body, response);
+      return this.snapshots(method, name, shard, fifth, body, response);
     }
     throw new HttpError(404, `no ${method} ${path}`);
   }
@@ -251,6 +253,7 @@ export class FakeQdrant {
 
   private async snapshots(
     method: string,
+    name: string,
     shard: Shard,
     action: string | undefined,
     body: Record<string, unknown>,
@@ -259,14 +262,18 @@ export class FakeQdrant {
     if (action === undefined && method === 'POST') {
       const content = Buffer.from(JSON.stringify([...shard.points.values()]));
       // One second of resolution, as in the real one: a second snapshot in one second replaces the first.
-      const name = `shard-${new Date().toISOString().slice(0, 19)}.snapshot`;
-      shard.snapshots.set(name, content);
-      return { name, size: content.length, checksum: sha256(content) };
+      const file = `shard-${new Date().toISOString().slice(0, 19)}.snapshot`;
+      shard.snapshots.set(file, content);
+      return { name: file, size: content.length, checksum: sha256(content) };
     }
     if (action === undefined) {
-      return [...shard.snapshots].map(([name, content]) => ({ name, size: content.length, checksum: null }));
+      return [...shard.snapshots].map(([file, content]) => ({
+        name: file,
+        size: content.length,
+        checksum: null,
+      }));
     }
-    if (action === 'recover') return this.recover(shard, body);
+    if (action === 'recover') return this.recover(name, shard, body);
     const content = shard.snapshots.get(action);
     if (content === undefined) throw new HttpError(404, `no snapshot ${action}`);
     if (method === 'DELETE') return shard.snapshots.delete(action);
@@ -274,8 +281,13 @@ export class FakeQdrant {
     return null;
   }
 
-  private async recover(shard: Shard, body: Record<string, unknown>): Promise<boolean> {
-    const content = await readFile(fileURLToPath(String(body['location'])));
+  private async recover(name: string, shard: Shard, body: Record<string, unknown>): Promise<boolean> {
+    const location = String(body['location']);
+    if (location.includes('://')) throw new HttpError(400, 'URLs with this scheme are not supported');
+    const index = this.collection(name).shards.indexOf(shard);
+    const content = await readFile(
+      join(this.snapshotsPath, name, 'shards', String(index), basename(location)),
+    );
     if (sha256(content) !== body['checksum']) throw new HttpError(400, 'Snapshot checksum mismatch');
     shard.points.clear();
     // With any other priority the result is an empty shard.

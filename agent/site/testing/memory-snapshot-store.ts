@@ -1,5 +1,6 @@
 /** A snapshot store in memory that behaves like the real one, and can be told to fail. */
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { HashingTransform } from '../snapshots/hashing';
 import { parseManifest, type Manifest } from '../snapshots/manifest';
 import {
@@ -30,7 +31,8 @@ export class MemorySnapshotStore implements SnapshotStore {
     this.need();
     const hashing = new HashingTransform();
     const chunks: Buffer[] = [];
-    for await (const chunk of body.pipe(hashing) as AsyncIterable<Buffer>) chunks.push(chunk);
+    hashing.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await pipeline(body, hashing);
     this.put(partKey(ref), Buffer.concat(chunks));
     return { bytes: hashing.bytes, sha256: hashing.digest() };
   }

@@ -47,6 +47,7 @@ export class SiteHalf {
   }
 
   async start(): Promise<void> {
+    this.qdrant.snapshotsPath = join(this.folder, 'snapshots');
     this.port = await this.qdrant.listen();
     await this.restart();
   }
@@ -66,7 +67,10 @@ export class SiteHalf {
   }
 
   staging(): Staging {
-    return new Staging(join(this.folder, 'staging'), this.freeBytes ?? (() => Promise.resolve(1e12)));
+    return new Staging(
+      join(this.folder, 'snapshots', 'staging'),
+      this.freeBytes ?? (() => Promise.resolve(1e12)),
+    );
   }
 
   publisher(): Publisher {
@@ -96,6 +100,7 @@ export class SiteHalf {
       clock: siteClock(),
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
       claimPending: () => this.keeper.claim,
+      learnParity: (peerParity) => this.ledger.update({ peerParity }),
       divergedFolder: join(this.folder, 'diverged'),
       step: async (step) => this.applyStep?.(step),
     });

@@ -1,0 +1,93 @@
+/** A Qdrant process on a loopback port, where its executable is at hand. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { QdrantClient } from '../qdrant/client';
+
+/** QDRANT_BIN, or the newest that the toolchain holds; undefined when there is neither. */
+export function findQdrant(): string | undefined {
+  const named = process.env['QDRANT_BIN'];
+  if (named !== undefined && named !== '') return named;
+  const toolchain = join(process.env['FAILOVER_CACHE'] ?? resolve(__dirname, '../../../.cache'), 'toolchain');
+  if (!existsSync(toolchain)) return undefined;
+  return readdirSync(toolchain)
+    .filter((name) => name.startsWith('qdrant-'))
+    .map((name) => join(toolchain, name, 'qdrant'))
+    .filter((file) => existsSync(file))
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+}
+
+export class RealQdrant {
+  readonly folder = mkdtempSync(join(tmpdir(), 'site-qdrant-'));
+  readonly client: QdrantClient;
+  private child: ChildProcess | null = null;
+
+  private constructor(
+    private readonly executable: string,
+    readonly port: number,
+    readonly apiKey: string,
+  ) {
+    this.client = new QdrantClient({ port, apiKey });
+  }
+
+  static async start(executable: string, apiKey: string): Promise<RealQdrant> {
+    const qdrant = new RealQdrant(executable, await freePort(), apiKey);
+    mkdirSync(qdrant.snapshots, { recursive: true });
+    writeFileSync(
+      join(qdrant.folder, 'config.yaml'),
+      `log_level: WARN\ntelemetry_disabled: true\nstorage:\n  storage_path: ${join(qdrant.folder, 'storage')}\n` +
+        `  snapshots_path: ${qdrant.snapshots}\nservice:\n  host: 127.0.0.1\n  http_port: ${qdrant.port}\n` +
+        `  grpc_port: null\n  api_key: ${apiKey}\n`,
+    );
+    await qdrant.launch();
+    return qdrant;
+  }
+
+  get snapshots(): string {
+    return join(this.folder, 'snapshots');
+  }
+
+  async launch(): Promise<void> {
+    const child = spawn(this.executable, ['--config-path', join(this.folder, 'config.yaml')], {
+      cwd: this.folder,
+      stdio: 'ignore',
+    });
+    this.child = child;
+    const endsAt = Date.now() + 60_000;
+    for (;;) {
+      try {
+        await this.client.version();
+        return;
+      } catch (error) {
+        if (child.exitCode !== null || Date.now() > endsAt) throw error;
+        await new Promise((wait) => setTimeout(wait, 50));
+      }
+    }
+  }
+
+  async kill(): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((done) => child.once('exit', done));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    await this.client.close();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === 'string') throw new TypeError('no port to be had');
+  return address.port;
+}
