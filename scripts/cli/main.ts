@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
 import { addDrillCommands } from './commands-drill';
-import { EXIT, OperatorError } from './errors';
+import { EXIT } from './errors';
+import { report } from './report-error';
 
 export function program(): Command {
   const root = new Command('failover')
@@ -26,21 +27,6 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
   addControlCommands(root);
   addDrillCommands(root);
   return root;
-}
-
-/** Says what went wrong and what to do next; never a stack trace for what was foreseen, never a key. */
-export function report(error: unknown): number {
-  if (!(error instanceof OperatorError)) {
-    process.stderr.write(
-      `failover: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
-    return EXIT.unexpected;
-  }
-  const lines = [`failover: ${error.message}`];
-  for (const reason of error.reasons) lines.push(`  - ${reason.message} (${reason.code})`);
-  for (const step of error.next) lines.push(`  next: ${step}`);
-  process.stderr.write(`${lines.join('\n')}\n`);
-  return error.exitCode;
 }
 
 if (require.main === module) {

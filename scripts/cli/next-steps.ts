@@ -46,6 +46,9 @@ const STEPS: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function nextStepsFor(reasons: readonly Reason[]): string[] {
-  const steps = reasons.flatMap((reason) => STEPS.find(([pattern]) => pattern.test(reason.code))?.[1] ?? []);
+  const steps = reasons.flatMap((reason) => {
+    const code = reason.code.replaceAll('-', '_'); // they come as NOT_HOLDER and as not-holder
+    return STEPS.find(([pattern]) => pattern.test(code))?.[1] ?? [];
+  });
   return steps.length === 0 ? ['look at `failover status`, then the runbook'] : [...new Set(steps)];
 }
