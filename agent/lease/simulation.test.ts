@@ -7,7 +7,7 @@ import { NO_MUTATION } from './simulation/mutation';
 import { plan, type Plan } from './simulation/plan';
 import { World } from './simulation/world';
 
-const RUNS = Number(process.env['SIM_RUNS'] ?? 1200);
+const RUNS = Number(process.env['SIM_RUNS'] ?? 1000);
 const SEED = Number(process.env['SIM_SEED'] ?? Date.now() % 2 ** 31);
 
 function explain(failing: Plan): string {

@@ -132,6 +132,7 @@ export class SimulatedSite {
       },
     });
     this.state = result.state;
+    for (const action of result.actions) if (action.type === 'write') this.world.decided(this, action.lease);
     this.performFrom(result.actions, 0, this.process);
     return result.actions;
   }
@@ -196,7 +197,6 @@ export class SimulatedSite {
             }),
         );
       case 'write': {
-        world.sending(this, action.lease);
         return this.request<WriteResult>(
           'w',
           process,

@@ -13,8 +13,8 @@ import { HEAL_AT_MS, TTL_MS, type Fault, type Plan, type SiteName } from './plan
 import { Random } from './random';
 import { SimulatedSite } from './site';
 
-/** A claim or hand-over as it was when it was sent. */
-interface Sent {
+/** A claim or hand-over as it was when it was decided. */
+interface Decided {
   readonly at: number;
   readonly cause: string;
   readonly accepted: boolean;
@@ -34,7 +34,7 @@ export class World {
   /** Changes of holder, for coverage. */
   readonly changes: string[] = [];
   private readonly sites: Readonly<Record<SiteName, SimulatedSite>>;
-  private readonly sent = new Map<string, Sent>();
+  private readonly decisions = new Map<string, Decided>();
   private readonly tainted: Record<SiteName, number | null> = { a: null, b: null };
   private lastChangeAt = -Infinity;
   private lastWritableAt = -Infinity;
@@ -72,20 +72,20 @@ export class World {
     const condition = this.mutation.storeIgnoresEtags === true && found !== 'absent' ? found.etag : ifMatch;
     const result = this.store.writeNow(lease, condition);
     if (result === 'conflict') return result;
-    const accepted = this.sent.get(lease.nonce)?.accepted === true;
+    const accepted = this.decisions.get(lease.nonce)?.accepted === true;
     checkLeaseChange(before, lease, accepted, this.agenda.now);
     if (before?.holder !== lease.holder) this.holderChanged(before, lease);
     return result;
   }
 
-  /** Notes under what circumstances a change of holder is sent. */
-  sending(site: SimulatedSite, lease: Lease): void {
-    if (this.sent.has(lease.nonce)) return;
+  /** Notes under what circumstances a change of holder is decided; it may be sent, or happen, much later. */
+  decided(site: SimulatedSite, lease: Lease): void {
+    if (this.decisions.has(lease.nonce)) return;
     const pending = site.state.persisted.pendingClaim;
     const entry = pending?.lease.nonce === lease.nonce ? pending.entry : site.state.handover?.swap?.entry;
     if (entry === undefined) return;
-    this.note(`${site.name} sends epoch ${lease.epoch} for ${lease.holder}: ${entry.cause}`);
-    this.sent.set(lease.nonce, {
+    this.note(`${site.name} decides epoch ${lease.epoch} for ${lease.holder}: ${entry.cause}`);
+    this.decisions.set(lease.nonce, {
       at: this.agenda.now,
       cause: entry.cause,
       accepted: entry.acceptedDataLoss !== null,
@@ -145,25 +145,25 @@ export class World {
 
   private holderChanged(before: Lease | null, after: Lease): void {
     const { now } = this.agenda;
-    const sent = this.sent.get(after.nonce);
+    const decision = this.decisions.get(after.nonce);
     const told = `epoch ${after.epoch} for ${after.holder} at ${now}`;
     this.note(`store: ${told}`);
     this.lastChangeAt = now;
-    if (sent === undefined) return broken('every change of holder is recorded', told);
-    this.changes.push(sent.cause);
-    if (sent.cause === 'bootstrap') return;
-    if (sent.cause.startsWith('handover')) {
+    if (decision === undefined) return broken('every change of holder is recorded', told);
+    this.changes.push(decision.cause);
+    if (decision.cause === 'bootstrap') return;
+    if (decision.cause.startsWith('handover')) {
       const peer = after.holder as SiteName;
-      const age = sent.at - (this.lastPromotable.get(peer) ?? -Infinity);
+      const age = decision.at - (this.lastPromotable.get(peer) ?? -Infinity);
       if (age > 2 * TTL_MS * (1 + this.plan.drift)) {
         broken('no switch to a site that is not promotable', `${told}, last promotable ${age} ms before`);
       }
       return;
     }
-    if (sent.accepted) return;
-    if (!sent.promotable) broken('no switch to a site that is not promotable', told);
-    if (sent.tainted !== null && before !== null && sent.tainted < before.epoch) {
-      broken('no failback by itself', `${told}, tainted since epoch ${sent.tainted}`);
+    if (decision.accepted) return;
+    if (!decision.promotable) broken('no switch to a site that is not promotable', told);
+    if (decision.tainted !== null && before !== null && decision.tainted < before.epoch) {
+      broken('no failback by itself', `${told}, tainted since epoch ${decision.tainted}`);
     }
   }
 
