@@ -12,6 +12,7 @@ const USAGE = `failover-agent: what runs on a server of the failover stack
   failover-agent run                       the site agent itself, as its unit starts it
   failover-agent ctl <${CTL_ACTIONS.join('|')}>   ask the local site agent
   failover-agent verify-model <folder> <sha256 of its SHA256SUMS>
+  failover-agent install-certificate       take over a renewed certificate, as its unit does
   failover-agent version
 `;
 
@@ -83,6 +84,13 @@ async function runCommand(command: string | undefined, args: readonly string[]):
       print(`${await verifyModel(directory, sha256)} files verified in ${directory}`);
       return;
     }
+    case 'install-certificate': {
+      const { installCertificate } = await import('./host/install-certificate');
+      const { RealHost } = await import('./host/real-host');
+      // Without the lock: apply may be waiting for the very unit that runs this.
+      print(`${await installCertificate(new RealHost(), printChange)} changed`);
+      return;
+    }
     case 'version': {
       // The bundle is named by its content everywhere else, so that is its version.
       print(
@@ -113,6 +121,7 @@ function credentialsDirectory(): string {
 
 runCommand(process.argv[2], process.argv.slice(3)).catch((error: unknown) => {
   process.stderr.write(`failover-agent: ${describeError(error)}\n`);
-  if (!(error instanceof AgentError) && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (!(error instanceof AgentError) && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
   process.exitCode = error instanceof UsageError ? 64 : 1;
 });

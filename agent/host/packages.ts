@@ -1,5 +1,5 @@
 import type { Converger } from './converge';
-import { HostUnsuitableError, PackageUnavailableError } from './errors';
+import { CommandFailedError, HostUnsuitableError, PackageUnavailableError } from './errors';
 import { unitPath } from './paths';
 import type { HostPort } from './port';
 
@@ -80,11 +80,19 @@ export async function ensurePackages(converger: Converger, request: PackageReque
 async function finishInterruptedInstall(converger: Converger): Promise<void> {
   const audit = await converger.host.run('dpkg', ['--audit']);
   if (audit.code === 0 && audit.stdout.trim() === '') return;
-  await converger.command('dpkg', ['--force-confold', '--configure', '-a'], {
-    environment: APT_ENVIRONMENT,
-    timeoutSeconds: 1800,
-    what: 'finishing an interrupted installation',
-  });
+  // The apt of an apply that was killed may still be at work, holding dpkg's lock.
+  const end = converger.host.nowSeconds() + 300;
+  for (;;) {
+    const result = await converger.host.run('dpkg', ['--force-confold', '--configure', '-a'], {
+      environment: APT_ENVIRONMENT,
+      timeoutSeconds: 1800,
+    });
+    if (result.code === 0) return;
+    if (!/\block/.test(result.stderr) || converger.host.nowSeconds() > end) {
+      throw new CommandFailedError('finishing an interrupted installation', result);
+    }
+    await converger.host.sleep(1);
+  }
 }
 
 /** Names of the packages that apt would add. Refuses an installation that would remove something. */

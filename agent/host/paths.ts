@@ -14,6 +14,7 @@ export const QDRANT_DIRECTORY = '/var/lib/failover-qdrant';
 export const OBJECT_STORE_DIRECTORY = '/var/lib/failover-objectstore';
 export const DNS_DIRECTORY = '/var/lib/failover-dns';
 export const VLLM_STATE_DIRECTORY = '/var/lib/failover-vllm';
+export const ACME_DIRECTORY = '/var/lib/failover-acme';
 export const NODE_PATH = '/usr/bin/node';
 
 export const credentialPath = (name: string): string => `${CREDENTIALS_DIRECTORY}/${name}`;

@@ -152,7 +152,7 @@ async function waitUntilReady(host: HostPort, unit: ManagedUnit): Promise<void> 
 }
 
 /** What the unit said last, without the value of any credential. */
-async function lastLines(host: HostPort, unit: string): Promise<string> {
+export async function lastLines(host: HostPort, unit: string): Promise<string> {
   const result = await host.run('journalctl', ['--no-pager', '-o', 'cat', '-n', '20', '-u', unit]);
   let text = result.stdout.trim();
   for (const name of await host.listDirectory(CREDENTIALS_DIRECTORY)) {

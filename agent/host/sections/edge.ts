@@ -7,6 +7,7 @@ import { ensurePackages } from '../packages';
 import { CREDENTIALS_DIRECTORY, credentialPath } from '../paths';
 import { ensureUnit } from '../service';
 import { loadCredentials, renderUnit, sandbox } from '../unit-text';
+import { ensureAcme } from './acme';
 import type { SectionContext } from './context';
 import { DERIVED } from './credentials';
 
@@ -20,6 +21,7 @@ const CREDENTIALS = [DERIVED.edgeTls, DERIVED.edgeClientKeys, DERIVED.edgeUpstre
 export async function applyEdge({ converger, document }: SectionContext): Promise<void> {
   const spec = document.edge;
   if (spec === undefined) return;
+  if (spec.tls.mode === 'acme') await ensureAcme(converger, spec.tls);
   for (const name of CREDENTIALS) await converger.credential(name);
   await checkPort(converger.host, { protocol: 'tcp', port: 443, address: '*', unit: EDGE_UNIT });
   await ensurePackages(converger, { names: ['haproxy'], mask: ['haproxy.service'] });

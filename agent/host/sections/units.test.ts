@@ -1,0 +1,169 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { fullDocument, makePair } from '../testing/documents';
+import { acmeUnit } from './acme';
+import { agentUnit } from './agent';
+import { dnsUnit } from './dns';
+import { edgeUnit } from './edge';
+import { firewallUnit } from './firewall';
+import { containerUnit, venvUnit } from './inference';
+import { objectStoreUnit } from './object-store';
+import { jobUnit, timerUnit } from './timers';
+import { vectorsUnit } from './vectors';
+
+const document = fullDocument(makePair());
+const inference = document.inference!;
+const PROGRAM = '/bin/true';
+const IMAGE = `registry.example.com/vllm@sha256:${'a'.repeat(64)}`;
+const acme = acmeUnit({
+  mode: 'acme',
+  directoryUrl: 'https://acme.example.com/directory',
+  email: 'ops@example.com',
+  names: ['api.example.com', 'uk.example.com'],
+  dnsServer: '192.0.2.53',
+  tsigName: 'acme',
+});
+
+const UNITS: Record<string, string> = {
+  'failover-agent.service': agentUnit(),
+  'failover-dns.service': dnsUnit(),
+  'failover-edge.service': edgeUnit(),
+  'failover-firewall.service': firewallUnit(),
+  'failover-vllm.service': venvUnit(inference, PROGRAM),
+  'failover-vllm-container.service': containerUnit(inference, IMAGE, 'all'),
+  'failover-objectstore.service': objectStoreUnit(document.objectStore!, PROGRAM),
+  'failover-qdrant.service': vectorsUnit(document.vectors!, PROGRAM),
+  'failover-publish.service': jobUnit('publish'),
+  'failover-publish.timer': timerUnit('publish', 10),
+  'failover-acme.service': acme,
+};
+/** podman sets up namespaces, mounts and devices itself; its sandbox is around the container. */
+const UNSANDBOXED = ['failover-vllm-container.service'];
+const SERVICES = Object.keys(UNITS).filter((name) => name.endsWith('.service'));
+const setting = (unit: string, name: string): string[] =>
+  [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map((match) => match[1] ?? '');
+
+const missing =
+  spawnSync('systemd-analyze', ['--version']).error === undefined ? null : 'no systemd-analyze here';
+const describeWithSystemd = missing === null ? describe : describe.skip;
+
+describeWithSystemd(`units as systemd reads them${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'units-'));
+    for (const [name, text] of Object.entries(UNITS)) fs.writeFileSync(path.join(folder, name), text);
+  });
+  afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+  it.each(Object.keys(UNITS))('%s has no error', (name) => {
+    const result = spawnSync('systemd-analyze', ['verify', '--man=no', `./${name}`], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    // Programs that this machine lacks are not the unit's fault; nor are units of the machine itself.
+    const complaints = result.stderr
+      .split('\n')
+      .filter((line) => line.includes(name) && !/is not executable: No such file/.test(line));
+    expect(complaints).toEqual([]);
+  });
+
+  it.each(SERVICES.filter((name) => !UNSANDBOXED.includes(name)))(
+    '%s is exposed to 3 of 10 at most',
+    (name) => {
+      const output = execFileSync(
+        'systemd-analyze',
+        ['security', '--offline=true', '--no-pager', `./${name}`],
+        {
+          cwd: folder,
+          encoding: 'utf8',
+          env: { ...process.env, SYSTEMD_COLORS: '0' },
+        },
+      );
+      const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(output)?.[1]);
+      expect(exposure).toBeGreaterThan(0);
+      expect(exposure).toBeLessThanOrEqual(3);
+    },
+  );
+});
+
+describe('units', () => {
+  it.each(SERVICES)('%s gets keys by credentials only', (name) => {
+    const unit = UNITS[name] ?? '';
+    for (const line of setting(unit, 'Environment'))
+      expect(line).not.toMatch(/KEY=[^%]*[a-z0-9]{8}|SECRET|PASSWORD/);
+    expect(unit).not.toContain('EnvironmentFile');
+  });
+
+  it.each([...SERVICES, 'failover-publish.timer'].filter((name) => !/publish\.service|acme/.test(name)))(
+    '%s starts at boot',
+    (name) => {
+      expect(setting(UNITS[name] ?? '', 'WantedBy')[0]).toMatch(/^(multi-user|timers)\.target$/);
+    },
+  );
+
+  it('none waits for the network to be complete, which a broken one never is', () => {
+    for (const [name, unit] of Object.entries(UNITS)) {
+      if (name !== 'failover-acme.service') expect(unit).not.toContain('network-online.target');
+    }
+  });
+
+  it('long-running services never give up', () => {
+    for (const name of ['agent', 'dns', 'edge', 'vllm', 'vllm-container', 'objectstore', 'qdrant']) {
+      const unit = UNITS[`failover-${name}.service`] ?? '';
+      expect([name, setting(unit, 'Restart')]).toEqual([name, ['always']]);
+      expect([name, setting(unit, 'StartLimitIntervalSec')]).toEqual([name, ['0']]);
+    }
+  });
+
+  it('runs every service as a user of its own, but for the packet filter and podman', () => {
+    const users = SERVICES.filter(
+      (name) => !UNSANDBOXED.includes(name) && name !== 'failover-firewall.service',
+    ).map((name) => setting(UNITS[name] ?? '', 'User')[0]);
+    for (const user of users) expect(user).toMatch(/^failover-/);
+  });
+});
+
+describe.each([
+  ['venv', venvUnit(inference, PROGRAM)],
+  ['container', containerUnit(inference, IMAGE, 'all')],
+])('the inference unit (%s)', (kind, unit) => {
+  it('trap 5: listens on loopback only', () => {
+    expect(setting(unit, 'ExecStart')[0]).toContain(' --host 127.0.0.1 ');
+  });
+
+  it('trap 6: lets generations finish, and stops the unit only after that', () => {
+    expect(setting(unit, 'ExecStart')[0]).toContain(` --shutdown-timeout ${inference.drainSeconds}`);
+    expect(Number(setting(unit, 'TimeoutStopSec')[0])).toBeGreaterThan(inference.drainSeconds);
+  });
+
+  it('trap 7: leaves no worker behind when the server dies', () => {
+    expect(setting(unit, 'KillMode')).toEqual(['mixed']);
+    expect(setting(unit, 'SendSIGKILL')).toEqual(['yes']);
+    if (kind === 'container') expect(setting(unit, 'ExecStart')[0]).toContain('--cgroups=split');
+  });
+
+  it('checks the model before each start', () => {
+    expect(setting(unit, 'ExecStartPre').join('\n')).toContain(
+      `verify-model ${inference.model.path} ${inference.model.sha256}`,
+    );
+  });
+
+  it('passes values on literally, quotes and percent signs too', () => {
+    if (kind === 'container') expect(unit).toContain('"--env=NOTE=a \\"quoted\\" 50%% $$HOME"');
+    else expect(unit).toContain('Environment="NOTE=a \\"quoted\\" 50%% $HOME"');
+  });
+});
+
+it('runs the container from an image pinned by digest, without pulling another', () => {
+  const start = setting(UNITS['failover-vllm-container.service'] ?? '', 'ExecStart')[0];
+  expect(start).toContain(IMAGE);
+  expect(start).toContain('--pull=never');
+  expect(start).toContain('--device=nvidia.com/gpu=all');
+});
+
+it('fires timers from start to start and to the second', () => {
+  expect(timerUnit('publish', 3600)).toContain('OnUnitActiveSec=3600s\nAccuracySec=1s');
+  expect(timerUnit('apply', 10)).toContain('OnUnitActiveSec=10s\nAccuracySec=100ms');
+});
