@@ -100,7 +100,7 @@ export async function stackConfig(
     witnessAddresses: addresses('witness'),
     managementCidrs: [subnet(names, 'client')],
     clientCidrs: [subnet(names, 'client')],
-    resolverCidrs: [subnet(names, 'client')],
+    resolverCidrs: (['client', 'uk', 'eu'] as const).map((member) => subnet(names, member)),
     caCertificateFile: CA_FILE,
     inferenceRuntime: 'venv',
     inferenceVenvPath: ON_SERVER.vllm,
