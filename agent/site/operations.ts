@@ -40,12 +40,12 @@ export class Operations {
     return this.switching ? 'switch' : (this.running?.kind ?? null);
   }
 
-  publish(): Promise<PublishInfo> {
+  async publish(): Promise<PublishInfo> {
     this.refuseWhenBusy();
     return this.exclusively('publish', () => this.options.publisher.publish());
   }
 
-  apply(): Promise<PublishInfo> {
+  async apply(): Promise<PublishInfo> {
     this.refuseWhenBusy();
     return this.exclusively('apply', () => this.options.applier.apply());
   }
@@ -168,12 +168,10 @@ export class Operations {
   private exclusively<T>(kind: Busy, work: () => Promise<T>): Promise<T> {
     // Two that waited for the same end wake up together; the second has to see the first.
     if (this.running !== null) return Promise.reject(this.busyError(this.running.kind));
-    const result = work();
-    const running = { kind, done: result.then(noop, noop) };
-    this.running = running;
-    void running.done.then(() => {
-      if (this.running === running) this.running = null;
+    const result = work().finally(() => {
+      this.running = null;
     });
+    this.running = { kind, done: result.then(noop, noop) };
     return result;
   }
 

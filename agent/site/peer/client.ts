@@ -135,7 +135,7 @@ export class PeerClient {
   }
 }
 
-/** The edge answers 503 by itself when the agent behind it is down; the agent's own 503 carries a code. */
+/** The edge answers 503 by itself when the agent behind it is down, with a code of its own in small letters. */
 function isAgentAnswer(text: string): boolean {
-  return text.includes('"code"') || text.includes('"skipped"');
+  return /"code":"[A-Z]/.test(text);
 }

@@ -25,6 +25,45 @@ async function tamper(id: string, change: (manifest: Manifest) => void): Promise
   await world.store.putManifest(manifest);
 }
 
+describe('trap 18: recovery from a URL accepts any certificate', () => {
+  it('names files among the shard’s own snapshots only, and takes them away afterwards', async () => {
+    const { id } = await publish();
+    const shown: string[] = [];
+    world.eu.qdrant.onRequest = (method, path) => {
+      if (method !== 'PUT' || !path.endsWith('/recover')) return;
+      const folder = join(world.eu.folder, 'snapshots', 'docs', 'shards', path.split('/')[4] ?? '');
+      shown.push(...readdirSync(folder));
+    };
+    await apply();
+    expect(shown).toEqual([`failover-${id}.snapshot`, `failover-${id}.snapshot`]);
+    expect(readdirSync(join(world.eu.folder, 'snapshots', 'docs', 'shards', '0'))).toEqual([]);
+  });
+
+  it('sweeps up what a killed recovery left there', async () => {
+    const left = join(world.eu.folder, 'snapshots', 'docs', 'shards', '0');
+    mkdirSync(left, { recursive: true });
+    writeFileSync(join(left, 'failover-x.snapshot'), 'x');
+    writeFileSync(join(left, 'mine.snapshot'), 'x');
+    await publish();
+    await apply();
+    expect(readdirSync(left)).toEqual(['mine.snapshot']);
+  });
+});
+
+describe('trap 33: production archives', () => {
+  it('are left alone by an apply, and by the other site’s pruning', async () => {
+    for (let round = 0; round < 3; round += 1) await publish();
+    const before = [...world.store.objects.keys()];
+    await apply();
+    expect([...world.store.objects.keys()]).toEqual(before);
+    world.uk.keeper.holder = world.eu.keeper.holder = 'eu';
+    world.uk.keeper.leaseEpoch = world.eu.keeper.leaseEpoch = 2;
+    for (let round = 0; round < 4; round += 1) await world.eu.publisher().publish();
+    expect(await world.store.listPublishes('eu')).toHaveLength(2);
+    expect(await world.store.listPublishes('uk')).toHaveLength(2);
+  });
+});
+
 describe('trap 10: recovery with the wrong priority empties the collection', () => {
   it('always says priority=snapshot', async () => {
     await publish();

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { APPLY_STEPS, type ApplyStep } from './apply';
 import { PUBLISH_STEPS, type PublishStep } from './publish';
 import { World, killAt } from '../testing/world';
@@ -26,11 +28,12 @@ describe('publish and apply', () => {
     expect(world.eu.ledger.state.applying).toBeNull();
   });
 
-  it('follows collections, aliases and indexes that changed or vanished', async () => {
+  it('trap 32: follows what changed or vanished: deletions replicate too', async () => {
     world.uk.qdrant.create('old');
     await publish();
     await apply();
     world.uk.qdrant.collections.delete('old');
+    for (const shard of world.uk.qdrant.collection('docs').shards) shard.points.delete('7');
     world.uk.qdrant.create('new');
     world.uk.qdrant.aliases.set('current', 'new');
     world.uk.qdrant.aliases.set('old', 'docs');
@@ -38,6 +41,8 @@ describe('publish and apply', () => {
     await publish();
     await apply();
     expect([...world.eu.qdrant.collections.keys()].sort()).toEqual(['docs', 'new']);
+    expect(world.eu.qdrant.ids('docs')).not.toContain(7);
+    same();
     expect(Object.fromEntries(world.eu.qdrant.aliases)).toEqual({ current: 'new', old: 'docs' });
     expect(Object.keys(world.eu.qdrant.collection('docs').schema)).toEqual(['tag']);
   });
@@ -144,6 +149,34 @@ describe('an apply that is killed', () => {
     expect(world.eu.ledger.state.applying).toBeNull();
     same();
   });
+
+  it.each(['staged', 'set-aside', 'marked', 'shard-recovered', 'recorded'] as const)(
+    'keeps the data that was set aside, whole and once, when re-protection is killed at %s',
+    async (step) => {
+      world.eu.qdrant.create('docs', 2);
+      world.eu.qdrant.fill('docs', 900, 907);
+      world.eu.keeper.siteState = 'fenced';
+      await publish();
+      const { hook, killed } = killAt<ApplyStep>(step);
+      world.eu.applyStep = hook;
+      void world.eu.applier().apply({ reprotect: true, setAside: true });
+      await killed;
+      await world.eu.restart();
+      const again = world.eu.applier().apply({ reprotect: true, setAside: true });
+      if (step === 'recorded') await expect(again).rejects.toMatchObject({ code: 'ALREADY_APPLIED' });
+      else await again;
+      same();
+      expect(world.eu.ledger.state.setAside).toHaveLength(1);
+      const folder = world.eu.ledger.state.setAside[0]?.folder ?? '';
+      const contents = JSON.parse(readFileSync(join(folder, 'contents.json'), 'utf8'));
+      expect(contents.collections[0]).toMatchObject({ name: 'docs', points: 7 });
+      const kept = contents.collections[0].shards.flatMap((shard: { path: string }) =>
+        JSON.parse(readFileSync(shard.path, 'utf8')).map((point: { id: number }) => point.id),
+      );
+      expect(kept.sort()).toEqual([900, 901, 902, 903, 904, 905, 906]);
+      expect(world.eu.qdrant.snapshotCount()).toBe(0);
+    },
+  );
 
   it('fetches only the parts that it had not fetched', async () => {
     await publish();
