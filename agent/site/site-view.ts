@@ -4,13 +4,14 @@ import type {
   Health,
   PromotableResponse,
   ReadyzResponse,
+  Reason,
   StatusResponse,
 } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { worst, type CanaryView } from './canary/canary';
 import type { EdgeFacts } from './edge-verdicts';
 import type { Busy } from './operations';
-import { heldEpoch, type KeeperPort, type SiteClock } from './ports';
+import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './ports';
 import { notPromotableReasons, notReadyReasons, type CanaryFacts } from './readiness';
 import { ageOf } from './state/age';
 import type { Ledger } from './state/ledger';
@@ -31,9 +32,12 @@ export interface SiteViewOptions {
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
   readonly events: () => readonly AgentEvent[];
+  readonly record: RecordEvent;
 }
 
 export class SiteView {
+  private wasReady = false;
+
   constructor(private readonly options: SiteViewOptions) {}
 
   readyz(): ReadyzResponse {
@@ -44,7 +48,9 @@ export class SiteView {
       holder: keeper.lease()?.holder ?? null,
       canary: this.canaryFacts(),
     });
-    return { ready: reasons.length === 0, site: spec.site, reasons };
+    const ready = reasons.length === 0;
+    this.tellChange(ready, reasons);
+    return { ready, site: spec.site, reasons };
   }
 
   promotable(): PromotableResponse {
@@ -87,6 +93,7 @@ export class SiteView {
   }
 
   edgeFacts(): EdgeFacts {
+    this.readyz();
     return {
       state: this.options.keeper.state(),
       holds: this.holds(),
@@ -126,6 +133,13 @@ export class SiteView {
 
   holds(): boolean {
     return heldEpoch(this.options.keeper) !== null;
+  }
+
+  /** Health checks ask often enough for the moment to be told here. */
+  private tellChange(ready: boolean, reasons: readonly Reason[]): void {
+    if (ready === this.wasReady) return;
+    this.wasReady = ready;
+    this.options.record(ready ? 'ready' : 'not-ready', reasons.map((reason) => reason.message).join(' '));
   }
 
   private canaryFacts(): CanaryFacts {

@@ -173,6 +173,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
     events: () => events.list(),
+    record,
   });
   const metrics: Metrics = new Metrics({
     site: spec.site,
@@ -256,9 +257,9 @@ function canaries(
       rules: canary,
       clock,
       probe,
-      onChange: (health, detail) => {
+      onChange: (health, before, detail) => {
         if (health === 'failing') record('canary-failing', detail);
-        if (health === 'healthy') record('canary-recovered', detail);
+        if (health === 'healthy' && before === 'failing') record('canary-recovered', detail);
       },
     });
   return {

@@ -15,7 +15,7 @@ function canaryWith(probe: () => Promise<ProbeResult>) {
     rules: RULES,
     clock,
     probe,
-    onChange: (health, detail) => void changes.push(`${health} ${detail}`),
+    onChange: (health, before, detail) => void changes.push(`${before} → ${health} ${detail}`),
   });
   return { canary, time, changes };
 }
@@ -62,7 +62,7 @@ it('counts a probe that throws as failed, and tells when the verdict changes', a
   await canary.probeOnce();
   await canary.probeOnce();
   expect(canary.view()).toMatchObject({ health: 'failing', detail: 'boom' });
-  expect(changes).toEqual(['failing inference: boom']);
+  expect(changes).toEqual(['unknown → failing inference: boom']);
 });
 
 it('probes in the background until it is stopped', async () => {

@@ -24,7 +24,7 @@ export interface CanaryOptions {
   readonly clock: SiteClock;
   /** Never takes longer than its own deadline. */
   readonly probe: () => Promise<ProbeResult>;
-  readonly onChange?: (health: Health, detail: string) => void;
+  readonly onChange?: (health: Health, before: Health, detail: string) => void;
 }
 
 export class Canary {
@@ -79,7 +79,7 @@ export class Canary {
     this.probedAt = clock.monotonicMs();
     if (this.verdict.health === before) return;
     this.since = this.probedAt;
-    this.options.onChange?.(this.verdict.health, `${this.options.name}: ${result.detail}`);
+    this.options.onChange?.(this.verdict.health, before, `${this.options.name}: ${result.detail}`);
   }
 
   private schedule(delayMs: number): void {

@@ -43,6 +43,9 @@ export class PeerClient {
     this.agent = new Agent({
       connections: 4,
       keepAliveTimeout: 30_000,
+      // Each request has its own bound; an apply of much data may take long.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       connect: {
         servername: options.host,
         timeout: Math.max(500, Math.floor(options.timeoutMs / options.addresses.length)),

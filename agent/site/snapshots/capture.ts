@@ -102,25 +102,30 @@ export async function listShards(qdrant: QdrantClient): Promise<ShardList[]> {
   return lists;
 }
 
-export async function capture(options: CaptureOptions, lists: readonly ShardList[]): Promise<Cut> {
-  const { gate, clock, holdWritesSeconds } = options;
-  await options.names.fresh(lists);
+export async function capture(options: CaptureOptions, expected: readonly ShardList[]): Promise<Cut> {
+  const { gate, clock, holdWritesSeconds, qdrant } = options;
+  await options.names.fresh(expected);
+  // Finding known answers takes many questions; whether they still hold is asked again under the hold.
+  const known = new Map<string, readonly ManifestSample[]>();
+  for (const { name } of expected) {
+    const { config } = await qdrant.collection(name);
+    known.set(name, await takeSamples(qdrant, name, config));
+  }
   const holdMs = holdWritesSeconds * 1000;
-  const heldFromMs = clock.monotonicMs();
+  const takenAtMs = clock.monotonicMs();
   const hold = gate.hold(holdMs, holdMs / 2);
   try {
     const drained = await hold.drained;
     if (options.final && !drained) gate.revokeInFlight();
     await options.step('writes-held');
-    const takenAtMs = heldFromMs;
     // In a hand-over the keeper refuses new writes for as long as it takes; else the hold alone keeps them out.
     const isHeld = (): boolean => options.final || (drained && hold.inForce);
-    const cut = await cutAll(options, lists, isHeld);
+    const collections = await cutAll(options, known, isHeld);
     const steady = isHeld();
-    const heldSeconds = (clock.monotonicMs() - heldFromMs) / 1000;
-    const exact = steady && cut.every((collection) => collection.pointsMin === collection.pointsMax);
+    const heldSeconds = (clock.monotonicMs() - takenAtMs) / 1000;
+    const exact = steady && collections.every((collection) => collection.pointsMin === collection.pointsMax);
     await options.step('snapshots-cut');
-    return { collections: cut, takenAtMs, heldSeconds, exact };
+    return { collections, takenAtMs, heldSeconds, exact };
   } finally {
     hold.release();
   }
@@ -128,16 +133,16 @@ export async function capture(options: CaptureOptions, lists: readonly ShardList
 
 async function cutAll(
   options: CaptureOptions,
-  lists: readonly ShardList[],
+  known: ReadonlyMap<string, readonly ManifestSample[]>,
   isHeld: () => boolean,
 ): Promise<CutCollection[]> {
   const { qdrant, names } = options;
   const aliases = await qdrant.aliases();
   const collections: CutCollection[] = [];
-  for (const { name, shards } of lists) {
+  // Listed anew: a collection that was made a moment ago belongs to the data as well.
+  for (const { name, shards } of await listShards(qdrant)) {
     const info = await qdrant.collection(name);
     const before = await qdrant.count(name);
-    const samples = await takeSamples(qdrant, name, info.config);
     const cut: CutShard[] = [];
     for (const shard of shards) {
       const snapshot = await qdrant.createShardSnapshot(name, shard.shard_id);
@@ -152,7 +157,7 @@ async function cutAll(
       aliases: aliases.filter((alias) => alias.collection_name === name).map((alias) => alias.alias_name),
       shards: cut,
       ...countBounds(before, after, isHeld()),
-      samples: await unchangedSamples(qdrant, name, samples),
+      samples: await unchangedSamples(qdrant, name, known.get(name) ?? []),
     });
   }
   return collections;

@@ -111,13 +111,13 @@ export class Publisher {
     const { ledger, qdrant } = this.options;
     const marker = ledger.state.publishing;
     if (marker === null) return;
-    for (const [key, preexisting] of Object.entries(marker.preexisting)) {
-      const slash = key.lastIndexOf('/');
-      const name = key.slice(0, slash);
-      const shard = Number(key.slice(slash + 1));
-      const left = await listOrNone(qdrant, name, shard);
-      for (const snapshot of left.filter((found) => !preexisting.includes(found))) {
-        await qdrant.deleteShardSnapshot(name, shard, snapshot);
+    for (const { name, shards } of await listShards(qdrant)) {
+      for (const { shard_id: shard } of shards) {
+        const preexisting = marker.preexisting[`${name}/${shard}`] ?? [];
+        for (const snapshot of await qdrant.listShardSnapshots(name, shard)) {
+          if (!preexisting.includes(snapshot.name))
+            await qdrant.deleteShardSnapshot(name, shard, snapshot.name);
+        }
       }
     }
     await ledger.update({ publishing: null });
@@ -285,15 +285,11 @@ async function snapshotsNow(
 ): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {};
   for (const { name, shards } of lists) {
-    for (const { shard_id: shard } of shards)
-      found[`${name}/${shard}`] = await listOrNone(qdrant, name, shard);
+    for (const { shard_id: shard } of shards) {
+      found[`${name}/${shard}`] = (await qdrant.listShardSnapshots(name, shard)).map(
+        (snapshot) => snapshot.name,
+      );
+    }
   }
   return found;
-}
-
-/** A collection that was deleted since has no snapshots. */
-async function listOrNone(qdrant: QdrantClient, name: string, shard: number): Promise<string[]> {
-  const names = await qdrant.collectionNames();
-  if (!names.includes(name)) return [];
-  return (await qdrant.listShardSnapshots(name, shard)).map((snapshot) => snapshot.name);
 }

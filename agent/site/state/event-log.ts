@@ -8,6 +8,7 @@ import type { SiteClock } from '../ports';
 import { readIfPresent } from './durable-file';
 
 export const EVENTS_KEPT = 200;
+const REPEATING: ReadonlySet<AgentEvent['kind']> = new Set(['alert', 'publish-failed', 'apply-failed']);
 
 export class EventLog {
   private readonly kept: AgentEvent[] = [];
@@ -50,10 +51,21 @@ export class EventLog {
   }
 
   push(event: AgentEvent): void {
+    this.log(event);
+    // A timer that fails the same way every time must not push a switch out of the list.
+    if (REPEATING.has(event.kind) && this.isRepeated(event)) return;
     this.kept.push(event);
     if (this.kept.length > EVENTS_KEPT) this.kept.shift();
-    this.options.logger.info({ event: event.kind, epoch: event.epoch }, event.detail);
     this.pending = this.pending.then(() => this.store(event));
+  }
+
+  private isRepeated(event: AgentEvent): boolean {
+    const before = [...this.kept].reverse().find((kept) => kept.kind === event.kind);
+    return before?.detail === event.detail && before.epoch === event.epoch;
+  }
+
+  private log(event: AgentEvent): void {
+    this.options.logger.info({ event: event.kind, epoch: event.epoch }, event.detail);
   }
 
   list(): readonly AgentEvent[] {

@@ -90,9 +90,23 @@ describe('the event log', () => {
     expect(log.list()).toHaveLength(EVENTS_KEPT);
   });
 
+  it('keeps one of failures that repeat, so that they do not push a switch out', async () => {
+    const log = await open();
+    log.add('claimed', 'epoch 2');
+    for (let index = 0; index < EVENTS_KEPT * 2; index += 1) log.add('apply-failed', 'Qdrant is down');
+    log.add('apply-failed', 'disk is full');
+    log.add('apply-failed', 'Qdrant is down');
+    expect(log.list().map((event) => event.detail)).toEqual([
+      'epoch 2',
+      'Qdrant is down',
+      'disk is full',
+      'Qdrant is down',
+    ]);
+  });
+
   it('does not let its file grow without bound', async () => {
     const log = await open();
-    for (let index = 0; index < EVENTS_KEPT * 6; index += 1) log.add('alert', 'x');
+    for (let index = 0; index < EVENTS_KEPT * 6; index += 1) log.add('alert', `x ${index}`);
     await log.flush();
     const lines = readFileSync(join(folder, 'events.jsonl'), 'utf8').trim().split('\n');
     expect(lines.length).toBeLessThanOrEqual(EVENTS_KEPT * 4);

@@ -121,7 +121,7 @@ export class TestSite {
       siteHost: `${setup.site}.example.com`,
       peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },
       initialHolder: setup.site === 'uk',
-      lease: { ttlSeconds: 1, safetyMarginSeconds: 0.2, requestTimeoutSeconds: 0.3 },
+      lease: { ttlSeconds: 2, safetyMarginSeconds: 0.2, requestTimeoutSeconds: 0.6 },
       switching: { mode: 'automatic', cooldownSeconds: 0, maxSwitchesPerHour: 100, handoverSyncSeconds: 5 },
       canary: { intervalSeconds: 0.1, timeoutSeconds: 0.2, failureThreshold: 3, recoveryThreshold: 4 },
       store: {
