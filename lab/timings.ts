@@ -14,7 +14,7 @@ const COMPRESSED = {
   dnsTtlSeconds: 2,
   dnsCheckIntervalSeconds: 1,
   publishIntervalSeconds: 10,
-  applyIntervalSeconds: 2,
+  applyIntervalSeconds: 5,
   copyEstimateSeconds: 10,
   cooldownSeconds: 5,
   maxSwitchesPerHour: 60,
