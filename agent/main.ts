@@ -101,6 +101,7 @@ async function runCommand(command: string | undefined, args: readonly string[]):
       );
       return;
     }
+    case undefined:
     default:
       throw new UsageError(
         `${command === undefined ? 'no command given' : `unknown command ${command}`}\n\n${USAGE}`,

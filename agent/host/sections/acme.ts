@@ -105,11 +105,7 @@ export function acmeUnit(spec: AcmeSpec): string {
   return renderUnit([
     {
       name: 'Unit',
-      lines: [
-        'Description=Obtain or renew the certificate of the edge',
-        'Wants=network-online.target',
-        'After=network-online.target',
-      ],
+      lines: ['Description=Obtain or renew the certificate of the edge', 'After=network.target'],
     },
     {
       name: 'Service',
