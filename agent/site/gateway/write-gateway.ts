@@ -7,13 +7,14 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Pool, type Dispatcher } from 'undici';
-import { EPOCH_HEADER, SITE_HEADER } from '../../../infra/contract/agent-api';
+import { SITE_HEADER } from '../../../infra/contract/agent-api';
 import { codeOf, messageOf } from '../errors';
 import { sendError } from '../http-answers';
 import type { KeyCheck } from '../keys';
 import { heldEpoch, type KeeperPort } from '../ports';
 import { judgeWrite } from './allow-list';
-import { upstreamHeaders, downstreamHeaders } from './headers';
+import { Exchange } from './exchange';
+import { upstreamHeaders } from './headers';
 import type { Ticket, WriteGate } from './write-gate';
 
 /** Told of each write that Qdrant confirmed and the lease still covered: the place for a write journal. */
@@ -194,90 +195,6 @@ export class WriteGateway {
     this.options.counters.refused(code);
     sendError(response, status, code, message, headers);
     return false;
-  }
-}
-
-interface ExchangeEnd {
-  readonly epoch: number;
-  mayAcknowledge(): boolean;
-  acknowledged(): void;
-  refuse(status: number, code: string, message: string): void;
-  /** Exactly once. */
-  end(): void;
-}
-
-const OUTCOME_UNKNOWN =
-  'Whether this write was done is not known, and it is not acknowledged: ' +
-  'read it back from the active site, or send it again if that does no harm.';
-
-/** One request on its way to Qdrant and back. */
-class Exchange implements Dispatcher.DispatchHandlers {
-  private ended = false;
-  private sent = false;
-  private abort: (() => void) | null = null;
-  private discard = false;
-
-  constructor(
-    private readonly request: IncomingMessage,
-    private readonly response: ServerResponse,
-    private readonly port: ExchangeEnd,
-  ) {
-    response.once('close', () => {
-      if (!response.writableFinished) this.abort?.();
-    });
-  }
-
-  onConnect(abort: () => void): void {
-    this.abort = abort;
-    // Qdrant may act from here on.
-    this.sent = true;
-    if (this.response.destroyed) abort();
-  }
-
-  onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
-    if (status < 200) return true;
-    const acknowledges = status < 300;
-    if (acknowledges && !this.port.mayAcknowledge()) {
-      this.discard = true;
-      this.port.refuse(503, 'WRITE_OUTCOME_UNKNOWN', OUTCOME_UNKNOWN);
-      return true;
-    }
-    this.response.setHeader(EPOCH_HEADER, String(this.port.epoch));
-    this.response.writeHead(status, statusText, downstreamHeaders(headers));
-    this.response.on('drain', resume);
-    if (acknowledges) this.port.acknowledged();
-    return true;
-  }
-
-  onData(chunk: Buffer): boolean {
-    return this.discard || this.response.write(chunk);
-  }
-
-  onComplete(): void {
-    if (!this.discard) this.response.end();
-    this.finish();
-  }
-
-  onError(error: Error): void {
-    if (this.response.headersSent) {
-      this.response.destroy();
-    } else if (!this.sent || codeOf(error) === 'ECONNREFUSED') {
-      this.port.refuse(
-        503,
-        'VECTORS_UNREACHABLE',
-        `Qdrant does not answer (${messageOf(error)}); nothing was written.`,
-      );
-    } else {
-      this.port.refuse(503, 'WRITE_OUTCOME_UNKNOWN', OUTCOME_UNKNOWN);
-    }
-    if (!this.request.complete) this.request.destroy();
-    this.finish();
-  }
-
-  private finish(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.port.end();
   }
 }
 
