@@ -41,6 +41,7 @@ export async function identityFiles(server: string): Promise<Map<string, { text:
       { text: await readFile(`${hostKey(server)}.pub`, 'utf8'), mode: 0o644 },
     ],
     ['root/.ssh/authorized_keys', { text: await readFile(`${OPERATOR_KEY}.pub`, 'utf8'), mode: 0o600 }],
+    ['etc/hostname', { text: `${server}\n`, mode: 0o644 }],
     ['etc/hosts', { text: `127.0.0.1 localhost\n127.0.1.1 ${server}\n::1 localhost\n`, mode: 0o644 }],
   ]);
 }

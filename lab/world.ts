@@ -258,9 +258,16 @@ async function takeNames(names: Names): Promise<void> {
     await symlink(REPOSITORY, registry(names));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const owner = await readlink(registry(names));
-    if (owner !== REPOSITORY) throw new NamesTakenError(names.prefix, owner);
+    await refuseTakenNames(names);
   }
+}
+
+async function refuseTakenNames(names: Names): Promise<void> {
+  const owner = await readlink(registry(names)).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return REPOSITORY;
+    throw error;
+  });
+  if (owner !== REPOSITORY) throw new NamesTakenError(names.prefix, owner);
 }
 
 // --- down and status -------------------------------------------------------------------------------------------------
@@ -268,6 +275,7 @@ async function takeNames(names: Names): Promise<void> {
 /** Takes everything down; disks, state and keys of this lab go too. What was built once stays in the cache. */
 export async function down(): Promise<void> {
   const names = namesFor();
+  await refuseTakenNames(names);
   const world = await readWorld();
   const disks = await readdir(path.join(LAB_FOLDER, 'servers')).catch(() => [] as string[]);
   const known = servers(world?.counts ?? { uk: 0, eu: 0, witness: 0 }).map((server) => server.name);

@@ -14,13 +14,16 @@ export async function ensureModel(): Promise<string> {
     .update(await readFile(RECIPE))
     .digest('hex')
     .slice(0, 8);
-  return ensureArtifact(`tiny-model-${VLLM_VERSION}-${recipe}`, 'making the tiny model', async (folder) => {
-    const venv = await ensureVllm();
-    await run(path.join(venv, 'bin', 'python'), [RECIPE, folder], {
-      env: { ...process.env, HF_HUB_OFFLINE: '1', CUDA_VISIBLE_DEVICES: '', PYTHONDONTWRITEBYTECODE: '1' },
-    });
-    await run('chmod', ['-R', 'a+rX', folder]);
+  return ensureArtifact(`tiny-model-${VLLM_VERSION}-${recipe}`, 'making the tiny model', makeModel);
+}
+
+/** Makes the model in an empty folder, with the libraries of vLLM's own environment. */
+export async function makeModel(folder: string): Promise<void> {
+  const venv = await ensureVllm();
+  await run(path.join(venv, 'bin', 'python'), [RECIPE, folder], {
+    env: { ...process.env, HF_HUB_OFFLINE: '1', CUDA_VISIBLE_DEVICES: '', PYTHONDONTWRITEBYTECODE: '1' },
   });
+  await run('chmod', ['-R', 'a+rX', folder]);
 }
 
 /** What the site spec calls `model.sha256`. */
