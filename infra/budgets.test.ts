@@ -10,6 +10,7 @@ const input = (change: Partial<BudgetInput>): BudgetInput => ({ ...defaults, ...
 const compressed: Partial<BudgetInput> = {
   leaseTtlSeconds: 6,
   leaseMaxClockDriftPpm: 0,
+  leaseSafetyMarginSeconds: 1,
   switchingMode: 'automatic',
   handoverSyncSeconds: 5,
   probeIntervalSeconds: 1,
@@ -41,17 +42,18 @@ describe('computeBudget', () => {
       stages: [
         { stage: 'canary fails often enough', seconds: 4 },
         { stage: 'last publish and apply', seconds: 5 },
+        { stage: 'writes on their way end', seconds: 1 },
         { stage: 'standby looks at the lease', seconds: 2 },
         { stage: 'standby claims the lease', seconds: 2 },
         { stage: 'nameserver checks readiness', seconds: 1 },
         { stage: 'cached answers expire', seconds: 2 },
       ],
-      totalSeconds: 16,
+      totalSeconds: 17,
     });
   });
 
   it('predicts the worse of the two', () => {
-    expect(computeBudget(input(compressed)).rto.predictedSeconds).toBe(16);
+    expect(computeBudget(input(compressed)).rto.predictedSeconds).toBe(17);
   });
 
   it('adds publish interval, apply interval and copy time to the RPO', () => {
@@ -90,6 +92,7 @@ describe('computeBudget', () => {
     const stages = fc.constantFrom(
       'leaseTtlSeconds',
       'handoverSyncSeconds',
+      'leaseSafetyMarginSeconds',
       'probeIntervalSeconds',
       'probeTimeoutSeconds',
       'dnsTtlSeconds',

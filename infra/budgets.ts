@@ -11,6 +11,7 @@ export type BudgetInput = Pick<
   FlatConfig,
   | 'leaseTtlSeconds'
   | 'leaseMaxClockDriftPpm'
+  | 'leaseSafetyMarginSeconds'
   | 'switchingMode'
   | 'operatorDecisionSeconds'
   | 'handoverSyncSeconds'
@@ -71,6 +72,8 @@ function sickHolderStages(input: BudgetInput): Stage[] {
     ),
     ...operatorStage(input),
     stage('last publish and apply', input.handoverSyncSeconds),
+    // The holder hands over only when no acknowledgement of a write can still be on its way.
+    stage('writes on their way end', input.leaseSafetyMarginSeconds),
     stage('standby looks at the lease', leasePollSeconds(input.leaseTtlSeconds)),
     claimStage(input),
     ...dnsStages(input),

@@ -264,9 +264,9 @@ describe('timings', () => {
       'at least 120.015 with these timings, for losing a region: 30.015 (lease runs out on any clock) + ' +
         '10 (standby looks at the lease) + 10 (standby claims the lease) + 10 (nameserver checks readiness) + ' +
         '60 (cached answers expire) = 120.015 s',
-      'at least 185 with these timings, for a sick holder: 65 (canary fails often enough) + ' +
-        '30 (last publish and apply) + 10 (standby looks at the lease) + 10 (standby claims the lease) + ' +
-        '10 (nameserver checks readiness) + 60 (cached answers expire) = 185 s',
+      'at least 190 with these timings, for a sick holder: 65 (canary fails often enough) + ' +
+        '30 (last publish and apply) + 5 (writes on their way end) + 10 (standby looks at the lease) + ' +
+        '10 (standby claims the lease) + 10 (nameserver checks readiness) + 60 (cached answers expire) = 190 s',
     ]);
   });
 
