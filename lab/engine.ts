@@ -28,7 +28,7 @@ export async function engineEnvironment(): Promise<NodeJS.ProcessEnv> {
     PULUMI_BACKEND_URL: `file://${STATE}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: PASSPHRASE,
     // Types are checked by `make lint`; the engine only runs the program.
-    TS_NODE_TRANSPILE_ONLY: 'true',
+    PULUMI_NODEJS_TRANSPILE_ONLY: 'true',
   };
 }
 
