@@ -29,8 +29,6 @@ export const VLLM_ENVIRONMENT = {
   MALLOC_ARENA_MAX: '2',
   VLLM_PLUGINS: '',
   VLLM_HOST_IP: '127.0.0.1',
-  // Idle engines would poll away two thirds of a core, each.
-  VLLM_SLEEP_WHEN_IDLE: '1',
 };
 export const VLLM_ARGS = [
   ...['--enforce-eager', '--kv-cache-memory-bytes=16M', '--max-num-seqs=8', '--max-model-len=256'],
