@@ -57,6 +57,10 @@ export class ArtifactMismatchError extends AgentError {
   readonly code = 'artifact-mismatch';
 }
 
+export class DownloadFailedError extends AgentError {
+  readonly code = 'download-failed';
+}
+
 export class ModelMismatchError extends AgentError {
   readonly code = 'model-mismatch';
 }

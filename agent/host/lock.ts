@@ -15,6 +15,7 @@ export async function takeLock(path: string, waitSeconds: number): Promise<() =>
   const ended = once(child, 'close');
   const locked = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
   if (!locked) {
+    child.stdin.destroy();
     throw new LockTimeoutError(
       `another apply or remove has held ${path} for ${waitSeconds} s: wait for it, or look what it does with ` +
         `"fuser -v ${path}"`,

@@ -1,18 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import * as dgram from 'node:dgram';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import * as http from 'node:http';
-import * as https from 'node:https';
-import { isIPv6 } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import * as dnsPacket from 'dns-packet';
 import { isSystemError } from '../shared/errors';
-import { CommandFailedError, HostUnsuitableError } from './errors';
+import { HostUnsuitableError } from './errors';
 import { readListeners } from './listeners';
+import { askLoopback, fetchTo, queryDns } from './network';
 import type {
   FileInfo,
   FileOwner,
@@ -193,78 +189,19 @@ export class RealHost implements HostPort {
   }
 
   http(url: string, request: HttpRequest): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
-      // Only ever asked of this machine's own loopback, where a certificate proves nothing.
-      const options = {
-        method: request.method ?? 'GET',
-        headers: { ...request.headers },
-        timeout: request.timeoutSeconds * 1000,
-        rejectUnauthorized: false,
-      };
-      const answered = (response: http.IncomingMessage): void => {
-        let body = '';
-        response.setEncoding('utf8');
-        response.on('data', (text: string) => (body += text));
-        response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-      };
-      const sent = url.startsWith('https:')
-        ? https.request(url, options, answered)
-        : http.request(url, options, answered);
-      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${request.timeoutSeconds} s`)));
-      sent.on('error', reject);
-      sent.end();
-    });
+    return askLoopback(url, request);
   }
 
   async download(url: string, file: string, mode: number): Promise<void> {
     const temporary = `${file}.failover-new`;
-    await this.fetchTo(url, temporary, 5);
+    await fetchTo(url, temporary);
     await fs.chmod(temporary, mode);
     await syncPath(temporary);
     await fs.rename(temporary, file);
   }
 
-  private async fetchTo(url: string, file: string, redirects: number): Promise<void> {
-    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-      const get = url.startsWith('https:') ? https.get : http.get;
-      get(url, { timeout: 60_000 }, resolve)
-        .on('timeout', function (this: http.ClientRequest) {
-          this.destroy(new Error('no data for 60 s'));
-        })
-        .on('error', reject);
-    });
-    const status = response.statusCode ?? 0;
-    const location = response.headers.location;
-    if (status >= 300 && status < 400 && location !== undefined && redirects > 0) {
-      response.resume();
-      await this.fetchTo(new URL(location, url).href, file, redirects - 1);
-      return;
-    }
-    if (status !== 200) {
-      response.resume();
-      throw new CommandFailedError(`downloading ${url}`, {
-        code: status,
-        stdout: '',
-        stderr: `HTTP ${status}`,
-      });
-    }
-    await pipeline(response, createWriteStream(file, { mode: 0o600 }));
-  }
-
   queryDns(server: string, name: string, type: 'SOA' | 'A'): Promise<{ rcode: string; answers: number }> {
-    const socket = dgram.createSocket(isIPv6(server) ? 'udp6' : 'udp4');
-    const question = dnsPacket.encode({ type: 'query', id: 1, questions: [{ type, name }] });
-    return new Promise<{ rcode: string; answers: number }>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${server} did not answer within 2 s`)), 2000);
-      socket.on('error', reject);
-      socket.on('message', (message) => {
-        clearTimeout(timer);
-        const packet = dnsPacket.decode(message);
-        resolve({ rcode: String(message.readUInt8(3) & 0x0f), answers: packet.answers?.length ?? 0 });
-      });
-      socket.send(question, 53, server);
-    }).finally(() => socket.close());
+    return queryDns(server, name, type);
   }
 
   nowSeconds(): number {

@@ -18,6 +18,8 @@ export interface SandboxOptions {
   readonly allowDevices?: boolean;
   /** Thread pinning and NUMA policies of inference engines. */
   readonly allowResourceCalls?: boolean;
+  /** Something that is only read lies in a home directory. */
+  readonly readsHome?: boolean;
 }
 
 /** Restrictions shared by all our services; `systemd-analyze security` is run on the result in the tests. */
@@ -29,7 +31,7 @@ export function sandbox(options: SandboxOptions = {}): string[] {
     'NoNewPrivileges=yes',
     'ProtectSystem=strict',
     ...(options.writable ?? []).map((path) => `ReadWritePaths=${path}`),
-    'ProtectHome=yes',
+    `ProtectHome=${options.readsHome ? 'read-only' : 'yes'}`,
     'PrivateTmp=yes',
     ...(options.allowDevices ? [] : ['PrivateDevices=yes', 'DevicePolicy=closed']),
     'ProtectClock=yes',

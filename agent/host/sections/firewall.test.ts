@@ -70,6 +70,8 @@ describe('a lockout', () => {
     const server = world();
     server.host.put('/etc/ssh/sshd_config', '# Port 22\nPort 2222\n');
     await expect(server.apply(document(spec))).rejects.toThrow(/SSH on port 2222/);
+    server.host.put('/etc/ssh/sshd_config.d/port.conf', 'Port 2200\n');
+    await expect(server.apply(document(spec))).rejects.toThrow(/SSH on port 2200/);
   });
 
   it('is refused when the address that applies would be shut out', async () => {

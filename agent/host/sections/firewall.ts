@@ -113,9 +113,7 @@ export function firewallUnit(): string {
 /** A server that cannot be reached any more cannot be mended by applying again. */
 async function refuseLockout(host: HostPort, spec: FirewallSpec): Promise<void> {
   const connection = host.environment('SSH_CONNECTION')?.split(' ');
-  const configured = /^\s*Port\s+(\d+)/im.exec(
-    (await host.readFile('/etc/ssh/sshd_config'))?.toString('utf8') ?? '',
-  );
+  const configured = /^\s*Port\s+(\d+)/im.exec(await sshdConfiguration(host));
   const sshPort = Number(connection?.[3] ?? configured?.[1] ?? 22);
   const rules = spec.allow.filter(({ protocol, port }) => protocol === 'tcp' && port === sshPort);
   if (rules.length === 0) {
@@ -137,4 +135,15 @@ async function refuseLockout(host: HostPort, spec: FirewallSpec): Promise<void> 
         'add a rule that lets it in',
     );
   }
+}
+
+/** The first value counts, and Debian's own file includes the folder before all else. */
+async function sshdConfiguration(host: HostPort): Promise<string> {
+  const folder = '/etc/ssh/sshd_config.d';
+  const names = (await host.listDirectory(folder)).filter((name) => name.endsWith('.conf')).sort();
+  const files = [...names.map((name) => `${folder}/${name}`), '/etc/ssh/sshd_config'];
+  const texts = await Promise.all(
+    files.map(async (file) => (await host.readFile(file))?.toString('utf8') ?? ''),
+  );
+  return texts.join('\n');
 }

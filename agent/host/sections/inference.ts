@@ -144,7 +144,12 @@ export function venvUnit(spec: InferenceSpec, program: string): string {
     ...Object.entries(environment).map(([name, value]) => environmentLine(name, value)),
     `ExecStartPre=${verifyModel(spec)}`,
     `ExecStart=${execWithKeys({ VLLM_API_KEY: 'vllm-key' }, [program, 'serve', ...serveArguments(spec, spec.model.path)])}`,
-    ...sandbox({ writable: [VLLM_STATE_DIRECTORY], allowExecutableMemory: true, allowResourceCalls: true }),
+    ...sandbox({
+      writable: [VLLM_STATE_DIRECTORY],
+      allowExecutableMemory: true,
+      allowResourceCalls: true,
+      readsHome: [program, spec.model.path].some((path) => /^\/(home|root)\//.test(path)),
+    }),
   ]);
 }
 
