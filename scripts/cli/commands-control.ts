@@ -52,6 +52,10 @@ export function addControlCommands(root: Command): void {
     .option('--site <name>', 'where to (default: the primary of the context)')
     .option('--wait <seconds>', 'how long to wait for the target to be fit', '3600')
     .action(failBack);
+  byWhom(root.command('reprotect'))
+    .description("have a fenced or empty site take the holder's data, without switching back")
+    .requiredOption('--site <name>', 'the site to overwrite; its own diverged writes are set aside first')
+    .action(reprotect);
   root
     .command('history')
     .description('every change of holder: when, who, why, and any accepted loss')
@@ -132,6 +136,16 @@ async function failBack(options: ByWhom & { site?: string; wait: string }, comma
     result.switched
       ? `${result.holder} holds the lease again, epoch ${result.epoch ?? 'unknown'}; nothing was lost.\n`
       : `${result.holder} holds the lease already${result.epoch === null ? '' : `, epoch ${result.epoch}`}: nothing to do.\n`,
+  );
+}
+
+async function reprotect(options: ByWhom & { site: string }, command: Command): Promise<void> {
+  const { context, sites } = await deployment(command);
+  const target = clientOf(sites, siteOf(context, options.site).site);
+  await target.reprotect({ by: options.by, reason: options.reason });
+  const { status } = await target.status();
+  process.stdout.write(
+    `${options.site} is ${status.state}, with data ${duration(status.applied?.dataAgeSeconds)} old; \`failover failback\` brings the service there when wanted.\n`,
   );
 }
 

@@ -23,6 +23,7 @@ interface DrillFlags {
   readonly maxOutage?: string;
   readonly syncTimeout: string;
   readonly failbackTimeout: string;
+  readonly decideAfter?: string;
   readonly rate: string;
   readonly requestTimeout: string;
   readonly output: string;
@@ -47,6 +48,7 @@ export function addDrillCommands(root: Command): void {
     )
     .option('--sync-timeout <seconds>', 'for the seeds to reach the standby', '600')
     .option('--failback-timeout <seconds>', 'for the old site to be fit again', '1800')
+    .option('--decide-after <seconds>', 'in mode manual, play the person on call (default: wait for one)')
     .option('--rate <n>', 'requests a second of each reading client', '2')
     .option('--request-timeout <seconds>', 'deadline of each request of a client', '2')
     .option('--output <folder>', 'where the report goes', 'drills')
@@ -87,6 +89,8 @@ async function drill(name: string, flags: DrillFlags, command: Command): Promise
             : number('--max-outage', flags.maxOutage),
         syncSeconds: number('--sync-timeout', flags.syncTimeout),
         failbackWaitSeconds: number('--failback-timeout', flags.failbackTimeout),
+        decideAfterSeconds:
+          flags.decideAfter === undefined ? null : number('--decide-after', flags.decideAfter),
         periodMs: 1000 / number('--rate', flags.rate),
         writePeriodMs: 1000,
         timeoutMs: number('--request-timeout', flags.requestTimeout) * 1000,

@@ -69,10 +69,13 @@ export async function failback(
   const deadline = Date.now() + options.waitSeconds * 1000;
   const request = { by: options.by, reason: options.reason };
   const switched: { epoch: number | null } = { epoch: null };
-  let said = '';
+  // Reasons take turns (busy, still loading, busy …): each is told once a minute.
+  const said = new Map<string, number>();
   const say = (step: string): void => {
-    if (step !== said) options.onStep(step);
-    said = step;
+    if (Date.now() - (said.get(step) ?? 0) > 60_000) {
+      said.set(step, Date.now());
+      options.onStep(step);
+    }
   };
   for (;;) {
     options.signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 import { FaultCommand, Repairs } from './fault';
-import { refuseWithoutFaults } from './run';
+import { refuseWithoutFaults } from './steady-state';
 import { SCENARIOS, scenarioNamed } from './scenarios';
 import { replicate, covers } from './replicate';
 
@@ -33,6 +33,25 @@ describe('repairs', () => {
     await repairs.inject(['isolate', 'eu'], ['heal', 'eu']);
     expect(await repairs.undo()).toEqual(['heal eu: stuck']);
     expect(repairs.outstanding).toEqual([]);
+  });
+});
+
+describe('a repair', () => {
+  it('waits for the fault that is still under way, so that it is not overtaken', async () => {
+    const ran: string[] = [];
+    let release: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => (release = resolve));
+    const repairs = new Repairs({
+      run: async (words) => {
+        if (words[0] === 'kill') await slow;
+        ran.push(words.join(' '));
+      },
+    });
+    const fault = repairs.inject(['kill', 'uk'], ['revive', 'uk']);
+    const undone = repairs.undo();
+    release();
+    await Promise.all([fault, undone]);
+    expect(ran).toEqual(['kill uk', 'revive uk']);
   });
 });
 

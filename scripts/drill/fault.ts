@@ -61,13 +61,15 @@ export class FaultCommand implements FaultPort {
 /** What has been done to the world and not yet undone; the last fault is undone first. */
 export class Repairs {
   private readonly pending: (readonly string[])[] = [];
+  /** The command under way: a repair that overtook its fault would be undone by it. */
+  private running: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly fault: FaultPort) {}
 
   /** Notes the repair before the fault is tried: a fault that failed half-way is repaired as well. */
   async inject(words: readonly string[], repair: readonly string[]): Promise<void> {
     this.pending.push(repair);
-    await this.fault.run(words);
+    await this.inTurn(() => this.fault.run(words));
   }
 
   get outstanding(): readonly string[] {
@@ -76,15 +78,22 @@ export class Repairs {
 
   /** Undoes everything; answers what could not be undone. */
   async undo(): Promise<string[]> {
+    await this.running; // also of an undoing that was given up on
     const failed: string[] = [];
     while (this.pending.length > 0) {
       const words = this.pending.pop() ?? [];
       try {
-        await this.fault.run(words);
+        await this.inTurn(() => this.fault.run(words));
       } catch (error) {
         failed.push(`${words.join(' ')}: ${(error as Error).message}`);
       }
     }
     return failed;
+  }
+
+  private inTurn(command: () => Promise<void>): Promise<void> {
+    const work = this.running.then(command);
+    this.running = work.catch(() => undefined); // its failure is told to whoever asked for it
+    return work;
   }
 }

@@ -1,6 +1,7 @@
 /** What a drill writes down while it runs: plain data, so that a report can be made again from the file. */
 import type { AgentEvent, LeaseHistoryEntry } from '../../infra/contract/agent-api';
 import type { BudgetOutput } from '../../infra/contract/stack-outputs';
+import type { OperatorContext } from '../cli/context';
 
 /**
  * - cold: honours the DNS TTL, a new TLS connection for every request
@@ -120,4 +121,41 @@ export function newMarks(): Marks {
     failbackDone: null,
     ended: null,
   };
+}
+
+/** The part of a record that is known before anything happens. */
+export function describeWorld(
+  context: OperatorContext,
+  options: {
+    readonly scenario: { readonly name: string };
+    readonly sustainSeconds: number;
+    readonly failback: boolean;
+  },
+): Pick<
+  DrillRecord,
+  | 'version'
+  | 'scenario'
+  | 'service'
+  | 'sites'
+  | 'dnsTtlSeconds'
+  | 'switchingMode'
+  | 'budget'
+  | 'sustainSeconds'
+  | 'failback'
+> {
+  return {
+    version: 1,
+    scenario: options.scenario.name,
+    service: context.service.host,
+    sites: context.sites.map((site) => site.site),
+    dnsTtlSeconds: context.service.dnsTtlSeconds,
+    switchingMode: context.switchingMode,
+    budget: context.budget,
+    sustainSeconds: options.sustainSeconds,
+    failback: options.failback,
+  };
+}
+
+export function codeOf(error: unknown): string {
+  return (error as { code?: string } | null)?.code ?? 'UNEXPECTED';
 }

@@ -1,11 +1,14 @@
 import { SiteClient } from '../cli/site-client';
 import { systemClock } from './clock';
 import { measure } from './measure/measures';
-import { runDrill, type DrillOptions, type DrillPorts, type DrillResult } from './run';
+import type { DrillOptions, DrillPorts, DrillResult } from './ports';
+import { runDrill } from './run';
 import { scenarioNamed } from './scenarios';
 import { FakeWorld } from '../testing/fake-world';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
+// Real sockets and real seconds: what a busy machine disturbs is tried again, what is wrong fails every time.
+jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 let world: FakeWorld;
 let said: string[];
@@ -15,14 +18,15 @@ const SPEED = {
   failback: true,
   by: 'tester',
   points: 30,
-  baselineSeconds: 0.5,
-  sustainSeconds: 0.5,
-  maxOutageSeconds: 8,
+  baselineSeconds: 1,
+  sustainSeconds: 0.6,
+  maxOutageSeconds: 20,
   syncSeconds: 5,
   failbackWaitSeconds: 10,
-  periodMs: 100,
-  writePeriodMs: 100,
-  timeoutMs: 1_500,
+  periodMs: 150,
+  writePeriodMs: 150,
+  timeoutMs: 2_500,
+  decideAfterSeconds: null,
   statusPeriodMs: 100,
   dnsPeriodMs: 50,
 };
@@ -62,13 +66,20 @@ describe('a region-loss drill', () => {
     expect(measures.rto.coldSeconds).toBeLessThan(3.2);
     const stage = Object.fromEntries(measures.stages.map((each) => [each.stage, each.secondsSinceFault]));
     expect(stage['lease']).toBeGreaterThan(0.95);
-    expect(stage['lease']).toBeLessThan(1.4);
+    expect(stage['lease']).toBeLessThan(1.9);
     expect(stage['dns']).toBeGreaterThan(1.25);
-    expect(stage['dns']).toBeLessThan(1.9);
+    expect(stage['dns']).toBeLessThan(2.4);
     // The fake standby has what was published before the clients started: every write of the baseline is lost.
-    expect(measures.loss?.points).toBeGreaterThan(2);
-    expect(measures.loss?.seconds).toBeGreaterThan(0.3);
-    expect(measures.loss?.seconds).toBeLessThan(3);
+    const before = record.attempts.filter(
+      (each) => each.ok && each.pointId !== undefined && each.epoch === 1,
+    );
+    expect(before.length).toBeGreaterThan(0);
+    expect(measures.loss?.lost.map((write) => write.pointId).sort()).toEqual(
+      before.map((each) => each.pointId).sort(),
+    );
+    const acked = before.map((each) => each.end);
+    const until = Math.max(measures.faultAt ?? 0, ...acked);
+    expect(measures.loss?.seconds).toBeCloseTo((until - Math.min(...acked)) / 1000, 3);
     expect(measures.doubleWrites).toEqual([]);
     expect(measures.missingAfterFailback).toEqual([]);
     expect(measures.objectives.filter((each) => !each.ok)).toEqual([]);
@@ -173,6 +184,32 @@ describe('a hung-engine drill', () => {
     expect(measures.passed).toBe(true);
     expect(world.faults[0]).toBe('stop-process uk-primary-1 failover-vllm EngineCore');
     expect(world.faults[1]).toBe('cont-process uk-primary-1 failover-vllm EngineCore');
+  });
+});
+
+describe('a drill in mode manual', () => {
+  it('plays the person on call when told to, asking again until the lease has run out', async () => {
+    await startWorld({ detectMs: 60_000, dnsMs: 100 });
+    world.manualAfterMs = 700;
+    const manual = ports();
+    const { record, error } = await runDrill(
+      { ...manual, context: { ...manual.context, switchingMode: 'manual' } },
+      { ...SPEED, scenario: scenarioNamed('region-loss'), decideAfterSeconds: 0.2 },
+    );
+    expect(error).toBeNull();
+    expect(measure(record).passed).toBe(true);
+    expect(world.entries[1]).toMatchObject({ holder: 'eu-standby', cause: 'promoted' });
+    expect(said.join()).toContain('the switch was asked for and granted');
+  });
+  it('waits for a person otherwise, and says what to type', async () => {
+    await startWorld({ detectMs: 60_000, dnsMs: 100 });
+    const manual = ports();
+    await runDrill(
+      { ...manual, context: { ...manual.context, switchingMode: 'manual' } },
+      { ...SPEED, scenario: scenarioNamed('region-loss'), maxOutageSeconds: 1 },
+    );
+    expect(said.join()).toContain('failover promote --site eu-standby');
+    expect(world.lease.holder).toBe('uk-primary');
   });
 });
 

@@ -2,116 +2,34 @@
  * A drill from its first check to its clean-up. Whatever happens after the clients were started, faults are undone,
  * clients stopped, and the record is whole enough for a report.
  */
-import type { LookupFunction } from 'node:net';
-import type { OperatorContext } from '../cli/context';
 import { otherSite, siteOf } from '../cli/context';
-import { DrillAbortedError, RefusedError, UsageError, describe } from '../cli/errors';
+import { DrillAbortedError, describe } from '../cli/errors';
 import { failback } from '../cli/failback';
-import type { LeaseReader } from '../cli/lease-store';
-import { isHolding, observe, type Overview } from '../cli/overview';
+import { isHolding } from '../cli/overview';
 import type { SitePort } from '../cli/site-client';
 import { drillClients } from './clients/clients';
 import { ClientLoop } from './clients/loop';
-import { completion, search } from './clients/requests';
+import { search } from './clients/requests';
 import { DnsWatcher, StatusWatcher } from './clients/watchers';
-import type { DrillClock } from './clock';
 import { DrillCollection } from './collection';
-import { Repairs, type FaultPort } from './fault';
-import type { Progress } from './progress';
-import { newMarks, type DataCheck, type DrillRecord } from './record';
+import { somebodyDecides } from './decide';
+import { Repairs } from './fault';
+import type { DrillOptions, DrillPorts, DrillResult } from './ports';
+import { codeOf, describeWorld, newMarks, type DataCheck, type DrillRecord } from './record';
 import { Recorder } from './recorder';
 import { replicate } from './replicate';
-import type { Scenario } from './scenarios';
 import { Service } from './service';
-import { reasonToStop } from './stop-conditions';
+import { checkSteadyState, refuseWithoutFaults, type SteadyState } from './steady-state';
+import { Supervision } from './supervision';
 
-export interface DrillOptions {
-  readonly scenario: Scenario;
-  readonly failback: boolean;
-  readonly by: string;
-  readonly points: number;
-  readonly baselineSeconds: number;
-  readonly sustainSeconds: number;
-  readonly maxOutageSeconds: number;
-  readonly syncSeconds: number;
-  readonly failbackWaitSeconds: number;
-  readonly periodMs: number;
-  readonly writePeriodMs: number;
-  readonly timeoutMs: number;
-  /** How often sites and nameservers are looked at; the tests look more often. */
-  readonly statusPeriodMs?: number;
-  readonly dnsPeriodMs?: number;
-}
-
-export interface DrillPorts {
-  readonly context: OperatorContext;
-  readonly sites: readonly SitePort[];
-  readonly leases: LeaseReader;
-  /** Absent in production: then only a planned switch may be drilled. */
-  readonly fault: FaultPort | null;
-  readonly clock: DrillClock;
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
-  readonly lookup?: LookupFunction;
-}
-
-export interface DrillResult {
-  readonly record: DrillRecord;
-  /** What ended it early, or null. */
-  readonly error: unknown;
-}
-
-const POLL_MS = 200;
-const STOP_CHECK_MS = 1_000;
-
-/** Refuses, having changed nothing, where the scenario needs faults and none can be made. */
-export function refuseWithoutFaults(
-  scenario: Scenario,
-  fault: FaultPort | null,
-  context: OperatorContext,
-): void {
-  const first = context.sites[0];
-  if (fault !== null || first === undefined || scenario.faults(first).length === 0) return;
-  throw new UsageError(`${scenario.name} breaks things, and no --fault-command says how`, {
-    next: ['in production drill the planned switch: failover drill planned-switch'],
-  });
-}
+/** What happened shortly before the clients came may explain what they saw. */
+const EVENTS_BEFORE_MS = 60_000;
 
 export async function runDrill(ports: DrillPorts, options: DrillOptions): Promise<DrillResult> {
   refuseWithoutFaults(options.scenario, ports.fault, ports.context);
   const service = new Service(ports.context, ports.clock);
-  const overview = await checkSteadyState(ports, service, options.timeoutMs * 2);
-  return new DrillRun(ports, options, service, overview).run();
-}
-
-/** One active site, a promotable peer, DNS on the active site, a completion and a read; else refuses and says what is off. */
-export async function checkSteadyState(
-  ports: DrillPorts,
-  service: Service,
-  timeoutMs: number,
-): Promise<Overview & { active: string }> {
-  ports.progress.phase('checking the steady state');
-  const { context, sites, leases } = ports;
-  const overview = await observe(context, sites, leases);
-  const findings = [...overview.findings];
-  for (const [what, call] of [
-    ['completion', completion(context.modelName).call],
-    ['vectors', { method: 'GET', path: '/collections' } as const],
-  ] as const) {
-    const problem = await service.once(call, timeoutMs).then(
-      (answer) => (answer.status === 200 ? null : `answered ${answer.status}`),
-      (error: unknown) => describe(error),
-    );
-    if (problem !== null)
-      findings.push({ code: `no-${what}`, message: `a request to the service (${what}): ${problem}` });
-  }
-  if (findings.length > 0 || overview.active === null) {
-    throw new RefusedError('this is not the steady state, so a drill would measure something else', {
-      reasons: findings,
-      next: ['put right what is listed, then look at `failover status`'],
-    });
-  }
-  return { ...overview, active: overview.active };
+  const steady = await checkSteadyState(ports, service, options.timeoutMs * 2);
+  return new DrillRun(ports, options, service, steady).run();
 }
 
 class DrillRun {
@@ -121,6 +39,8 @@ class DrillRun {
   private readonly marks = newMarks();
   private readonly steps: { at: number; text: string }[] = [];
   private readonly leftovers: string[] = [];
+  /** Ends what is still being waited for when the drill is over. */
+  private readonly over = new AbortController();
   private readonly collection: DrillCollection;
   private readonly loops: ClientLoop[];
   private readonly recorder: Recorder;
@@ -129,17 +49,16 @@ class DrillRun {
   private readonly repairs: Repairs;
   private afterFailover: DataCheck | null = null;
   private afterFailback: DataCheck | null = null;
-  private lastStopCheck = 0;
-  private waitingFor = '';
+  private readonly supervision: Supervision;
 
   constructor(
     private readonly ports: DrillPorts,
     private readonly options: DrillOptions,
     private readonly service: Service,
-    overview: Overview & { active: string },
+    steady: SteadyState,
   ) {
     const { context, clock, sites } = ports;
-    this.from = overview.active;
+    this.from = steady.active;
     this.to = otherSite(context, this.from).site;
     const stamp = new Date(clock.now()).toISOString().replace(/[-:]/g, '').slice(0, 15);
     this.id = `${stamp}Z-${options.scenario.name}`;
@@ -158,6 +77,14 @@ class DrillRun {
     this.dns = new DnsWatcher(context, clock, options.dnsPeriodMs);
     this.status = new StatusWatcher(sites, clock, options.statusPeriodMs);
     this.repairs = new Repairs(ports.fault ?? { run: () => Promise.resolve() });
+    this.supervision = new Supervision({
+      ...ports,
+      recorder: this.recorder,
+      status: this.status,
+      dns: this.dns,
+      marks: this.marks,
+      limits: options,
+    });
   }
 
   async run(): Promise<DrillResult> {
@@ -168,7 +95,7 @@ class DrillRun {
       started = true;
       await this.baseline();
       await this.disturb();
-      this.afterFailover = await this.guard(
+      this.afterFailover = await this.supervision.guard(
         this.collection.check(() => this.now()),
         'looking through the data',
       );
@@ -204,7 +131,7 @@ class DrillRun {
     const until = this.now() + this.options.baselineSeconds * 1000;
     // A first connection may be slow; a client that is not well in twice the time never was.
     const latest = until + this.options.baselineSeconds * 1000 + 5_000;
-    await this.waitUntil('a clean baseline', () => {
+    await this.supervision.waitUntil('a clean baseline', () => {
       if (this.now() > latest) {
         const who = this.recorder.unwell().map((each) => `${each.client} (${each.error})`);
         throw new DrillAbortedError(
@@ -223,13 +150,14 @@ class DrillRun {
     if (faults.length === 0) {
       this.step(`planned switch from ${this.from} to ${this.to}`);
       const request = { by: this.options.by, reason: `drill ${this.id}` };
-      await this.guard(this.port(this.from).switch(request), 'the planned switch');
+      await this.supervision.guard(this.port(this.from).switch(request), 'the planned switch');
     }
     for (const fault of faults) {
       this.step(`fault: ${fault.words.join(' ')}`);
-      await this.guard(this.repairs.inject(fault.words, fault.repair), 'the fault command');
+      await this.supervision.guard(this.repairs.inject(fault.words, fault.repair), 'the fault command');
     }
     this.marks.faultDone = this.now();
+    if (faults.length > 0 && this.ports.context.switchingMode === 'manual') this.askSomebody();
     await this.waitForHome(this.to, this.marks.faultStarted);
     this.marks.recovered = this.now();
     const seconds = ((this.now() - this.marks.faultStarted) / 1000).toFixed(1);
@@ -238,10 +166,25 @@ class DrillRun {
     );
   }
 
+  /** The switch is somebody's to decide; the waiting for it goes on meanwhile. */
+  private askSomebody(): void {
+    void somebodyDecides({
+      scenario: this.options.scenario.name,
+      from: this.port(this.from),
+      to: this.port(this.to),
+      by: this.options.by,
+      reason: `drill ${this.id}`,
+      afterSeconds: this.options.decideAfterSeconds,
+      clock: this.ports.clock,
+      signal: AbortSignal.any([this.over.signal, this.ports.signal]),
+      onStep: (text) => this.step(text),
+    });
+  }
+
   private async repair(): Promise<void> {
     if (this.repairs.outstanding.length > 0) {
       this.step(`putting the world back: ${this.repairs.outstanding.join(', ')}`);
-      const failed = await this.guard(this.repairs.undo(), 'the repair command');
+      const failed = await this.supervision.guard(this.repairs.undo(), 'the repair command');
       if (failed.length > 0)
         throw new DrillAbortedError(`could not put the world back: ${failed.join('; ')}`);
     }
@@ -251,24 +194,19 @@ class DrillRun {
   private async failBack(): Promise<void> {
     this.marks.failbackStarted = this.now();
     this.step(`failing back to ${this.from}`);
-    const abort = new AbortController();
     const work = failback(this.from, this.ports.sites, {
       by: this.options.by,
       reason: `failback after drill ${this.id}`,
       waitSeconds: this.options.failbackWaitSeconds,
       pollSeconds: (this.options.statusPeriodMs ?? 1_000) / 1000,
       onStep: (text) => this.step(`failback: ${text}`),
-      signal: AbortSignal.any([abort.signal, this.ports.signal]),
+      signal: AbortSignal.any([this.over.signal, this.ports.signal]),
     });
-    try {
-      await this.guard(work, 'the failback');
-    } finally {
-      abort.abort();
-    }
+    await this.supervision.guard(work, 'the failback');
     this.marks.failbackDone = this.now();
     await this.waitForHome(this.from, this.now());
     this.step(`every client is well at ${this.from} again`);
-    this.afterFailback = await this.guard(
+    this.afterFailback = await this.supervision.guard(
       this.collection.check(() => this.now()),
       'looking through the data',
     );
@@ -277,7 +215,7 @@ class DrillRun {
   /** Until a site holds the lease and is ready, DNS names it alone, and every client has been well long enough. */
   private async waitForHome(site: string, since: number): Promise<void> {
     const limit = this.options.maxOutageSeconds + this.options.sustainSeconds + 60;
-    await this.waitUntil(`service from ${site}`, () => {
+    await this.supervision.waitUntil(`service from ${site}`, () => {
       const seen = this.status.latest.get(site)?.status;
       const holds = seen !== undefined && isHolding(seen) && seen.ready;
       const dns = this.dns.answersOnly(site);
@@ -293,57 +231,9 @@ class DrillRun {
     });
   }
 
-  private async waitUntil(what: string, condition: () => boolean): Promise<void> {
-    this.waitingFor = what;
-    for (;;) {
-      this.watch();
-      if (condition()) return;
-      await this.ports.clock.delay(POLL_MS, this.ports.signal);
-    }
-  }
-
-  /** Waits for something that is under way, while the stop conditions and signals go on being watched. */
-  private async guard<T>(work: Promise<T>, what: string): Promise<T> {
-    const outcome = work.then(
-      (value) => ({ value }),
-      (failure: unknown) => ({ failure }),
-    );
-    let done: { value: T } | { failure: unknown } | null = null;
-    void outcome.then((result) => (done = result));
-    await this.waitUntil(what, () => done !== null);
-    const result = await outcome;
-    if ('failure' in result) throw result.failure;
-    return result.value;
-  }
-
-  /** Throws when the drill must stop; shows how things stand otherwise. */
-  private watch(): void {
-    this.ports.signal.throwIfAborted();
-    const now = this.now();
-    if (now - this.lastStopCheck < STOP_CHECK_MS) return;
-    this.lastStopCheck = now;
-    if (this.marks.faultStarted !== null) {
-      const stop = reasonToStop(
-        this.recorder,
-        this.status.leases,
-        this.options,
-        this.marks.faultStarted,
-        now,
-      );
-      if (stop !== null) throw stop;
-    }
-    const { ok, errors } = this.recorder.totals();
-    const since =
-      this.marks.faultStarted === null ? '' : `+${((now - this.marks.faultStarted) / 1000).toFixed(0)} s  `;
-    const lease = this.status.lease;
-    const unwell = this.recorder.unwell().map((each) => each.client);
-    this.ports.progress.tick(
-      `${since}waiting for ${this.waitingFor}  lease ${lease === null ? '?' : `${lease.holder} #${lease.epoch}`}  DNS ${this.dns.describe()}  ${ok} ok ${errors} failed${unwell.length === 0 ? '' : `  not well: ${unwell.join(', ')}`}`,
-    );
-  }
-
   /** Undoes faults, stops clients and removes the collection; nothing here may stop the rest. */
   private async putBack(started: boolean): Promise<void> {
+    this.over.abort();
     this.leftovers.push(...(await this.repairs.undo()).map((failed) => `not put back: ${failed}`));
     if (started) {
       await Promise.all(this.loops.map((loop) => loop.stop()));
@@ -356,7 +246,8 @@ class DrillRun {
     } catch (error) {
       this.leftovers.push(`the collection ${this.collection.name} could not be removed: ${describe(error)}`);
     }
-    const holder = this.status.lease?.holder ?? this.from;
+    const lease = await this.ports.leases.lease().catch(() => this.status.lease); // the witness, else what was seen last
+    const holder = lease?.holder ?? this.from;
     if (holder !== this.from) {
       this.leftovers.push(
         `${holder} holds the lease; bring it home with \`failover failback --by … --reason …\``,
@@ -367,42 +258,25 @@ class DrillRun {
   }
 
   private async writeDown(error: unknown): Promise<DrillRecord> {
-    const { context, leases } = this.ports;
-    const history = await leases.history().catch((failure: unknown) => {
+    const history = await this.ports.leases.history().catch((failure: unknown) => {
       this.step(`the lease history could not be read: ${describe(failure)}`);
       return [];
     });
+    const { context } = this.ports;
+    const { from, to, id, options, marks, collection, recorder, dns, status } = this;
+    const clients = this.loops.map((loop) => loop.client.info);
+    const { afterFailover, afterFailback, steps, leftovers } = this;
     return {
-      version: 1,
-      id: this.id,
-      scenario: this.options.scenario.name,
-      service: context.service.host,
-      from: this.from,
-      to: this.to,
-      sites: context.sites.map((site) => site.site),
-      dnsTtlSeconds: context.service.dnsTtlSeconds,
-      switchingMode: context.switchingMode,
-      budget: context.budget,
-      collection: this.collection.name,
-      seedIds: this.collection.seedIds,
-      sustainSeconds: this.options.sustainSeconds,
-      failback: this.options.failback,
-      clients: this.loops.map((loop) => loop.client.info),
-      marks: this.marks,
-      attempts: this.recorder.attempts,
-      dns: this.dns.changes,
-      leases: this.status.leases,
-      events: this.status.events,
-      history,
-      clockAhead: this.status.clockAhead,
-      afterFailover: this.afterFailover,
-      afterFailback: this.afterFailback,
-      steps: this.steps,
-      stopped:
-        error === null
-          ? null
-          : { code: (error as { code?: string }).code ?? 'UNEXPECTED', message: describe(error) },
-      leftovers: this.leftovers,
+      ...describeWorld(context, options),
+      ...{ id, from, to, clients, marks, history, afterFailover, afterFailback, steps, leftovers },
+      collection: collection.name,
+      seedIds: collection.seedIds,
+      attempts: recorder.attempts,
+      dns: dns.changes,
+      leases: status.leases,
+      events: status.eventsSince((marks.clientsStarted ?? marks.ended ?? 0) - EVENTS_BEFORE_MS),
+      clockAhead: status.clockAhead,
+      stopped: error === null ? null : { code: codeOf(error), message: describe(error) },
     };
   }
 

@@ -26,6 +26,9 @@ export class FakeWorld implements FaultPort {
   readonly faults: string[] = [];
   /** Ids that the next re-protection or planned switch loses on its way. */
   loseOnSwitch: number[] = [];
+  /** A promotion is refused until the lost holder has been gone for this long; null: always. */
+  manualAfterMs: number | null = null;
+  private lostAt = 0;
   private published: { info: PublishInfo; data: Data } | null = null;
   private readonly pending = new AbortController();
   private port = 0;
@@ -126,6 +129,7 @@ export class FakeWorld implements FaultPort {
     switch (verb) {
       case 'kill':
         await site.stop();
+        this.lostAt = Date.now();
         void this.later(this.timings.detectMs, () => {
           peer.event('lease-expired-seen');
           peer.event('claim-decided');
@@ -181,6 +185,13 @@ export class FakeWorld implements FaultPort {
         this.copyToPeer(peer, site);
         site.state = 'standby';
         return [200, site.applied];
+      case 'promote':
+        if (peer.up || this.manualAfterMs === null || Date.now() - this.lostAt < this.manualAfterMs) {
+          return [409, { error: { code: 'HOLDER_ALIVE', message: `${peer.name} may still hold the lease` } }];
+        }
+        this.handOver(peer, site, 'promoted');
+        peer.state = 'fenced';
+        return [200, { ...this.lease }];
       case 'switch':
         if (!site.holds)
           return [409, { error: { code: 'not-holder', message: `${peer.name} holds the lease` } }];

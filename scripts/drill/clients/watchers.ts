@@ -126,8 +126,10 @@ export class StatusWatcher {
     await Promise.all(this.watchers.map((watcher) => watcher.stop()));
   }
 
-  get events(): AgentEvent[] {
-    return [...this.eventsByKey.values()].sort((a, b) => a.at.localeCompare(b.at));
+  eventsSince(ms: number): AgentEvent[] {
+    return [...this.eventsByKey.values()]
+      .filter((event) => Date.parse(event.at) >= ms)
+      .sort((a, b) => a.at.localeCompare(b.at));
   }
 
   /** The holder under the highest epoch that any site has named. */

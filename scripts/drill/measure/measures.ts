@@ -1,5 +1,6 @@
 /** Everything that is measured from a drill's record, and whether the objectives held. */
 import type { DrillRecord } from '../record';
+import { faultMoment } from './fault-moment';
 import { recoveryOf, summarise, type ClientSummary } from './outage';
 import { stagesOf, type Stage } from './stages';
 import {
@@ -34,6 +35,8 @@ export interface Objective {
 }
 
 export interface Measures {
+  /** When the fault took effect, by the drill's clock; everything else counts from there. */
+  readonly faultAt: number | null;
   readonly rto: {
     /** The slowest of the cold clients. */
     readonly coldSeconds: number | null;
@@ -53,7 +56,7 @@ export interface Measures {
 
 export function measure(record: DrillRecord): Measures {
   const { marks, attempts } = record;
-  const fault = marks.faultStarted;
+  const fault = faultMoment(record);
   const ended = marks.ended ?? lastTime(record);
   const failoverEnd = marks.failbackStarted ?? ended;
   const clients = record.clients.map((client): ClientMeasure => {
@@ -74,12 +77,13 @@ export function measure(record: DrillRecord): Measures {
   const allSeconds = slowest(following);
   const loss =
     record.afterFailover === null || fault === null ? null : lossAt(attempts, record.afterFailover, fault);
-  const doubles = doubleWrites(attempts, record.history);
+  const doubles = doubleWrites(attempts, record.history.length > 0 ? record.history : record.leases);
   const missing =
     record.afterFailover === null || record.afterFailback === null
       ? null
       : missingAfterFailback(attempts, record.afterFailover, record.afterFailback, loss?.lost ?? []);
   const partial = {
+    faultAt: fault,
     rto: { coldSeconds, allSeconds },
     stages: stagesOf(record, fault === null || allSeconds === null ? null : fault + allSeconds * 1000),
     prediction: predictionFor(record),

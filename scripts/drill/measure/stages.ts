@@ -1,6 +1,7 @@
 /** Where the time went: fault → detected → decided → lease → ready → DNS → first success → all well. */
 import type { AgentEvent } from '../../../infra/contract/agent-api';
 import type { DrillRecord } from '../record';
+import { faultMoment } from './fault-moment';
 
 export interface Stage {
   readonly stage: 'detected' | 'decided' | 'lease' | 'ready' | 'dns' | 'first-success' | 'all-well';
@@ -21,7 +22,7 @@ export function eventTime(event: AgentEvent, clockAhead: Readonly<Record<string,
 
 export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[] {
   const { from, to, marks } = record;
-  const fault = marks.faultStarted;
+  const fault = faultMoment(record);
   if (fault === null) return [];
   const until = marks.failbackStarted ?? marks.ended ?? Number.POSITIVE_INFINITY;
   // Agents stamp whole or broken seconds of their own clock: a moment of slack before the fault.
@@ -45,7 +46,7 @@ export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[]
     ['detected', labels[0], first(to, 'lease-expired-seen') ?? first(from, 'canary-failing')],
     ['decided', labels[1], first(to, 'claim-decided') ?? first(from, 'handover-decided', 'switch-step')],
     ['lease', `${to} holds the lease`, lease],
-    ['ready', `${to} is ready`, first(to, 'ready')],
+    ['ready', `${to} is ready`, first(to, 'ready') ?? becameActive(record, fault, until)],
     ['dns', `every nameserver answers ${to}`, dnsSettled(record, fault, until)],
     ['first-success', 'first success of a cold client there', firstColdSuccess(record, fault, until)],
     ['all-well', 'every client well again', allWellAt],
@@ -56,6 +57,19 @@ export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[]
     at,
     secondsSinceFault: at === null ? null : Math.max(0, at - fault) / 1000,
   }));
+}
+
+/** An agent says that its site became ready by its change of state. */
+function becameActive(record: DrillRecord, fault: number, until: number): number | null {
+  return earliest(
+    record.events
+      .filter(
+        (event) =>
+          event.kind === 'state' && event.site === record.to && /→ (active|unprotected)/.test(event.detail),
+      )
+      .map((event) => eventTime(event, record.clockAhead))
+      .filter((at) => at >= fault && at < until),
+  );
 }
 
 const DEFAULT_WORDS = ['seen', 'decided'] as const;

@@ -1,6 +1,6 @@
 /** What each number means; the page prints them, docs/drills.md explains them. */
 export const DEFINITIONS: readonly string[] = [
-  'Fault: the moment the fault command was started (for a planned switch: the request to the holder). The command itself takes time, so recovery is overstated by that much, never understated.',
+  'Fault: the command that makes it takes time before anything happens, so the fault is placed at the sending of the latest request that the old site still answered while the command ran (for a hung engine: the latest one for inference; for a planned switch: the request to the holder). Recovery counted from there can be overstated by the time between two requests, never understated.',
   'Success: status 200 and the right answer (a completion with a choice; the known point first in a search; the point that was asked for; a write that is completed), within the deadline of a request.',
   'Recovery time of a client: from the fault to the end of its first success after which it had no failure for the sustain time; 0 when no request of it failed.',
   'Outage: from the end of the last success before a run of failures to the end of the first success after it; waiting between requests counts.',

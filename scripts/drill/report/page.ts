@@ -17,7 +17,7 @@ export function renderPage(record: DrillRecord, measures: Measures): string {
 <h1>${escape(title)}<span class="verdict ${measures.passed ? 'good' : 'bad'}">${
     measures.passed ? 'every objective held' : stopped ? 'stopped' : 'objective missed'
   }</span></h1>
-<p class="under">${escape(record.service)} · ${new Date(record.marks.faultStarted ?? record.marks.clientsStarted ?? record.steps[0]?.at ?? 0).toISOString()} · DNS TTL ${record.dnsTtlSeconds} s · switching ${escape(record.switchingMode)} · seen from the clients' side</p>
+<p class="under">${escape(record.service)} · ${new Date(measures.faultAt ?? record.marks.clientsStarted ?? record.steps[0]?.at ?? 0).toISOString()} · DNS TTL ${record.dnsTtlSeconds} s · switching ${escape(record.switchingMode)} · seen from the clients' side</p>
 ${record.stopped === null ? '' : `<section class="stop"><h2>Stopped</h2>${escape(record.stopped.message)} (${escape(record.stopped.code)})</section>`}
 ${numbers(record, measures)}
 ${charts(record, measures)}
@@ -25,7 +25,7 @@ ${charts(record, measures)}
 <section><h2>Objectives</h2>${objectiveTable(measures)}</section>
 ${writes(record, measures)}
 ${list('What remains', record.leftovers)}
-<section><h2>What happened</h2>${stepTable(record)}</section>
+<section><h2>What happened</h2>${stepTable(record, measures)}</section>
 <section><h2>What the numbers mean</h2><ul>${DEFINITIONS.map((each) => `<li>${escape(each)}</li>`).join('')}</ul></section>
 </main></body></html>
 `;
@@ -72,22 +72,23 @@ function numbers(record: DrillRecord, measures: Measures): string {
 
 function charts(record: DrillRecord, measures: Measures): string {
   const { marks } = record;
-  if (marks.faultStarted === null || marks.clientsStarted === null) return '';
-  const end = marks.ended ?? marks.faultStarted;
-  const markers = stageMarkers(marks.faultStarted, measures.stages);
+  const fault = measures.faultAt;
+  if (fault === null || marks.clientsStarted === null) return '';
+  const end = marks.ended ?? fault;
+  const markers = stageMarkers(fault, measures.stages);
   const zoom: Window = {
-    from: Math.max(marks.clientsStarted, marks.faultStarted - 8_000),
+    from: Math.max(marks.clientsStarted, fault - 8_000),
     to: Math.min(end, (marks.recovered ?? end) + 2_000),
   };
   const whole: Window = { from: marks.clientsStarted, to: end };
   return `<section><h2>The failover, as clients saw it</h2>${colourKey(record)}
-${timelineChart(record, zoom, markers)}</section>
+${timelineChart(record, fault, zoom, markers)}</section>
 <section><h2>Where the time went</h2>${budgetChart(measures)}${stageTables(measures)}</section>
 ${
   whole.to - zoom.to < 5_000
     ? ''
-    : `<section><h2>The whole drill, with the failback</h2>${timelineChart(record, whole, [
-        { at: marks.faultStarted, label: 'fault' },
+    : `<section><h2>The whole drill, with the failback</h2>${timelineChart(record, fault, whole, [
+        { at: fault, label: 'fault' },
         ...(marks.repaired === null ? [] : [{ at: marks.repaired, label: 'put back' }]),
         ...(marks.failbackStarted === null || marks.failbackStarted - (marks.repaired ?? 0) < 3_000
           ? []
@@ -160,7 +161,7 @@ function objectiveTable(measures: Measures): string {
 
 function writes(record: DrillRecord, measures: Measures): string {
   const lost = measures.loss?.lost ?? [];
-  const fault = record.marks.faultStarted ?? 0;
+  const fault = measures.faultAt ?? 0;
   const lines = [
     ...(lost.length === 0
       ? []
@@ -191,8 +192,8 @@ function list(title: string, lines: readonly string[]): string {
     : `<section><h2>${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul></section>`;
 }
 
-function stepTable(record: DrillRecord): string {
-  const fault = record.marks.faultStarted;
+function stepTable(record: DrillRecord, measures: Measures): string {
+  const fault = measures.faultAt;
   return `<table>${record.steps
     .map(
       (step) =>

@@ -32,8 +32,12 @@ export function stageMarkers(fault: number, stages: readonly Stage[]): Marker[] 
   ];
 }
 
-export function timelineChart(record: DrillRecord, window: Window, markers: readonly Marker[]): string {
-  const origin = record.marks.faultStarted ?? window.from;
+export function timelineChart(
+  record: DrillRecord,
+  origin: number,
+  window: Window,
+  markers: readonly Marker[],
+): string {
   const strips = stripsOf(record);
   const seconds = (at: number): number => (at - origin) / 1000;
   const data = strips.flatMap((strip, row) =>

@@ -1,0 +1,55 @@
+/** What must be true before anything is broken. */
+import type { OperatorContext } from '../cli/context';
+import { RefusedError, UsageError, describe } from '../cli/errors';
+import { observe, type Overview } from '../cli/overview';
+import { completion } from './clients/requests';
+import type { FaultPort } from './fault';
+import type { DrillPorts } from './ports';
+import type { Scenario } from './scenarios';
+import type { Service } from './service';
+
+/** Refuses, having changed nothing, where the scenario needs faults and none can be made. */
+export function refuseWithoutFaults(
+  scenario: Scenario,
+  fault: FaultPort | null,
+  context: OperatorContext,
+): void {
+  const first = context.sites[0];
+  if (fault !== null || first === undefined || scenario.faults(first).length === 0) return;
+  throw new UsageError(`${scenario.name} breaks things, and no --fault-command says how`, {
+    next: ['in production drill the planned switch: failover drill planned-switch'],
+  });
+}
+
+/** A picture of the steady state: somebody is active. */
+export type SteadyState = Overview & { readonly active: string };
+
+/** One active site, a promotable peer, DNS on the active site, a completion and a read; else refuses and says what is off. */
+export async function checkSteadyState(
+  ports: DrillPorts,
+  service: Service,
+  timeoutMs: number,
+): Promise<SteadyState> {
+  ports.progress.phase('checking the steady state');
+  const { context, sites, leases } = ports;
+  const overview = await observe(context, sites, leases);
+  const findings = [...overview.findings];
+  for (const [what, call] of [
+    ['completion', completion(context.modelName).call],
+    ['vectors', { method: 'GET', path: '/collections' } as const],
+  ] as const) {
+    const problem = await service.once(call, timeoutMs).then(
+      (answer) => (answer.status === 200 ? null : `answered ${answer.status}`),
+      (error: unknown) => describe(error),
+    );
+    if (problem !== null)
+      findings.push({ code: `no-${what}`, message: `a request to the service (${what}): ${problem}` });
+  }
+  if (findings.length > 0 || overview.active === null) {
+    throw new RefusedError('this is not the steady state, so a drill would measure something else', {
+      reasons: findings,
+      next: ['put right what is listed, then look at `failover status`'],
+    });
+  }
+  return { ...overview, active: overview.active };
+}
