@@ -47,13 +47,13 @@ export function nextFailbackStep(target: string, views: readonly SiteView[]): Fa
   if (status.busy !== null) return { do: 'wait', why: `${target} is busy: ${status.busy}` };
   switch (status.state) {
     case 'fenced':
+    case 're-protecting': // and not busy: an earlier re-protection was interrupted, or failed
       return { do: 'reprotect' };
     case 'standby':
       if (!status.promotable.promotable) {
         return { do: 'wait', why: `${target} could not take over yet: ${listed(status.promotable.reasons)}` };
       }
       return { do: 'switch', holder: holder.site };
-    case 're-protecting':
     case 'unknown':
     case 'active':
     case 'unprotected':
