@@ -137,6 +137,11 @@ describe('failback', () => {
     world.uk.state = 'fenced';
   }
 
+  it('re-protects again when an earlier re-protection was interrupted', async () => {
+    ukWasLost();
+    world.uk.state = 're-protecting'; // and nothing is under way: Qdrant was not up yet when it was asked
+    expect(await run()).toEqual({ switched: true, epoch: 3, holder: 'uk-primary' });
+  });
   it('trap 22: re-protects the fenced site, waits for it, and only then switches', async () => {
     ukWasLost();
     const steps: string[] = [];
