@@ -178,7 +178,7 @@ export class FakeWorld implements FaultPort {
         site.applied = this.published.info;
         return [200, site.applied];
       case 'reprotect':
-        if (site.state !== 'fenced')
+        if (site.state !== 'fenced' && site.state !== 're-protecting')
           return [409, { error: { code: 'not-fenced', message: `it is ${site.state}` } }];
         site.state = 're-protecting';
         await delay(50);
