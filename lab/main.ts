@@ -19,6 +19,11 @@ program
   .action(async (options: { servers?: string[] }) => alone(() => world.up(counts(options.servers ?? []))));
 
 program
+  .command('prepare')
+  .description('build what is missing, boot nothing')
+  .action(async () => void (await world.prepare()));
+
+program
   .command('down')
   .description('take everything down')
   .action(() => alone(world.down));

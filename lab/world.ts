@@ -142,7 +142,7 @@ async function requireWorld(): Promise<World> {
 // --- up --------------------------------------------------------------------------------------------------------------
 
 /** Everything that is built or downloaded once. The slow ones that only wait for the network run beside the compiling. */
-async function prepare(): Promise<Omit<World, 'counts'>> {
+export async function prepare(): Promise<Omit<World, 'counts'>> {
   await ensureDebianPackages(PACKAGES);
   const [image, [model], qdrant, versitygw] = await Promise.all([
     ensureBaseImage(),

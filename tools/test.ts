@@ -41,6 +41,8 @@ const SUITES: readonly Suite[] = [
     jest: false,
     command: ['npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'],
   },
+  // Before the suites, whose time limits are for tests, not for downloads.
+  { name: 'lab artefacts', jest: false, command: ['lab/lab', 'prepare'] },
   jest('unit', 'jest.config.js'),
   jest('engine and plugins', 'jest.engine.config.js'),
   jest('Qdrant conformance', 'jest.conformance.config.js'),
