@@ -47,6 +47,16 @@ describe('being well', () => {
     recorder.add(attempt('cold', 900, true, { end: 2_000 }));
     expect(recorder.allWellFor(0, 2_000)).toBe(false);
   });
+  it('is not known of the time since the oldest unanswered request began', () => {
+    const recorder = new Recorder(CLIENTS);
+    recorder.add(attempt('cold', 0, true));
+    recorder.begin('cold', 1_000_000, 500);
+    recorder.add(attempt('cold', 4_900, true));
+    expect(recorder.allWellFor(4_000, 5_000)).toBe(false);
+    expect(recorder.allWellFor(400, 5_000)).toBe(true);
+    recorder.add(attempt('cold', 500, true, { seq: 1_000_000, end: 5_000 }));
+    expect(recorder.allWellFor(4_000, 5_000)).toBe(true);
+  });
 });
 
 describe('stop conditions', () => {

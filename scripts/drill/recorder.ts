@@ -9,6 +9,8 @@ interface Latest {
   lastError: string | null;
   successes: number;
   errors: number;
+  /** Start of every request that has no answer yet, by its number. */
+  readonly open: Map<number, number>;
 }
 
 export class Recorder {
@@ -24,14 +26,20 @@ export class Recorder {
         lastError: null,
         successes: 0,
         errors: 0,
+        open: new Map(),
       });
     }
   }
+
+  readonly begin = (client: string, seq: number, start: number): void => {
+    this.latest.get(client)?.open.set(seq, start);
+  };
 
   readonly add = (attempt: Attempt): void => {
     this.attempts.push(attempt);
     const state = this.latest.get(attempt.client);
     if (state === undefined) return;
+    state.open.delete(attempt.seq);
     if (attempt.ok) {
       state.successes += 1;
       state.lastSuccessEnd = Math.max(state.lastSuccessEnd ?? 0, attempt.end);
@@ -51,12 +59,18 @@ export class Recorder {
     return this.clients.filter((client) => client.kind !== 'pinned');
   }
 
-  /** Every following client has succeeded, and only succeeded, for this long, and its latest success is fresh. */
+  /**
+   * Every following client has succeeded, and only succeeded, for this long, and its latest success is fresh. What is
+   * still unanswered may yet fail, and a failure counts from its start: only the time before it is known to be well.
+   */
   allWellFor(ms: number, now: number): boolean {
     return this.following.every((client) => {
       const state = this.latest.get(client.name);
       if (state?.wellSince == null || state.lastSuccessEnd === null) return false;
-      return now - state.wellSince >= ms && now - state.lastSuccessEnd <= client.periodMs + client.timeoutMs;
+      const known = Math.min(now, ...state.open.values());
+      return (
+        known - state.wellSince >= ms && now - state.lastSuccessEnd <= client.periodMs + client.timeoutMs
+      );
     });
   }
 

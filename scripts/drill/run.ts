@@ -73,7 +73,7 @@ class DrillRun {
       ...(ports.lookup === undefined ? {} : { lookup: ports.lookup }),
     });
     this.recorder = new Recorder(clients.map((client) => client.info));
-    this.loops = clients.map((client) => new ClientLoop(client, clock, this.recorder.add));
+    this.loops = clients.map((client) => new ClientLoop(client, clock, this.recorder));
     this.dns = new DnsWatcher(context, clock, options.dnsPeriodMs);
     this.status = new StatusWatcher(sites, clock, options.statusPeriodMs);
     this.repairs = new Repairs(ports.fault ?? { run: () => Promise.resolve() });

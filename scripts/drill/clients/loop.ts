@@ -21,6 +21,12 @@ export interface LoopClient {
   close(): void;
 }
 
+/** Where a loop writes down what it does; every request that begins is added once it is over. */
+export interface AttemptLog {
+  begin(client: string, seq: number, start: number): void;
+  add(attempt: Attempt): void;
+}
+
 export class ClientLoop {
   private seq = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -30,7 +36,7 @@ export class ClientLoop {
   constructor(
     readonly client: LoopClient,
     private readonly clock: DrillClock,
-    private readonly record: (attempt: Attempt) => void,
+    private readonly log: AttemptLog,
   ) {
     // A request that hangs until its deadline must not stop the next from being tried, or the end of an outage
     // would be seen a whole deadline late.
@@ -58,8 +64,10 @@ export class ClientLoop {
   }
 
   private async attempt(seq: number): Promise<void> {
+    const client = this.client.info.name;
     const start = this.clock.now();
+    this.log.begin(client, seq, start);
     const outcome = await this.client.request(seq);
-    this.record({ client: this.client.info.name, seq, start, end: this.clock.now(), ...outcome });
+    this.log.add({ client, seq, start, end: this.clock.now(), ...outcome });
   }
 }
