@@ -42,6 +42,10 @@ function build({ entry, output }: BundlePaths): Uint8Array {
       platform: 'node',
       target: 'node18', // Debian 12's
       format: 'cjs',
+      // What node has to read and keep: a tenth of the agent's memory. Names stay, for stack traces.
+      minifyWhitespace: true,
+      minifySyntax: true,
+      keepNames: true,
       legalComments: 'none',
       logLevel: 'silent',
     });

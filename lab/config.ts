@@ -16,6 +16,7 @@ export const CONFIG_FOLDER = path.join(LAB_FOLDER, 'config');
 /** Where the artefacts appear inside the servers. */
 export const ON_SERVER = {
   vllm: '/opt/lab/vllm',
+  vllmPlugins: '/opt/lab/vllm-plugins',
   qdrant: '/opt/lab/qdrant',
   versitygw: '/opt/lab/versitygw',
   model: '/srv/models/tiny',
@@ -27,7 +28,9 @@ export const VLLM_ENVIRONMENT = {
   VLLM_CPU_OMP_THREADS_BIND: 'nobind',
   OMP_NUM_THREADS: '1',
   MALLOC_ARENA_MAX: '2',
-  VLLM_PLUGINS: '',
+  VLLM_PLUGINS: 'lab_idle_workers',
+  PYTHONPATH: ON_SERVER.vllmPlugins,
+  PYTHONDONTWRITEBYTECODE: '1',
   VLLM_HOST_IP: '127.0.0.1',
 };
 export const VLLM_ARGS = [

@@ -104,6 +104,23 @@ describe('the deployment', () => {
     expect(changed.sort()).toEqual(['agent-uk-1', 'edge-uk-1']);
   });
 
+  it('reloads the edge with a changed setting, and back, without restarting it', async () => {
+    const edge = async (): Promise<string> =>
+      lab(
+        'ssh',
+        'uk-1',
+        '--',
+        'systemctl show -p MainPID failover-edge; grep maxconn /etc/failover/edge/haproxy.cfg',
+      );
+    const was = await edge();
+    const file = await tweaked('uk-primary', (config) => (config['failover:edgeMaxConnections'] = 5000));
+    await lab('pulumi', ...UP, '--stack', 'uk-primary', '--config-file', file);
+    expect(await edge()).toBe(was.replace(/maxconn \d+/, 'maxconn 5000'));
+    expect(await run(path.join(REPOSITORY, 'lab', 'curl-check'), [])).toContain('200 from uk-primary');
+    await lab('pulumi', ...UP, '--stack', 'uk-primary');
+    expect(await edge()).toBe(was);
+  }, 180_000);
+
   it('trap 34 and 36: leaves no secret in state, journals, process lists or readable files', async () => {
     const said = await run(
       'npx',

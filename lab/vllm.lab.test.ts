@@ -98,4 +98,17 @@ describe('vLLM on a server', () => {
     const chat = { model: 'tiny', messages: [{ role: 'user', content: 'hello' }], max_tokens: 1 };
     expect(await ask('/v1/chat/completions', chat)).toContain('"role":"assistant"');
   });
+
+  it('leaves the cores to others when it is idle', async () => {
+    const ticks = async (): Promise<number> =>
+      Number(
+        await checkout.ssh(
+          'uk-1',
+          "cat $(systemctl show -p ControlGroup --value tiny | sed 's|^|/sys/fs/cgroup/systemd|')/cgroup.procs | while read p; do cut -d' ' -f14,15 /proc/$p/stat; done | awk '{n += $1 + $2} END {print n}'",
+        ),
+      );
+    const before = await ticks();
+    await delay(5_000);
+    expect((await ticks()) - before).toBeLessThan(100); // of 500 a core; spinning takes all of them
+  });
 });

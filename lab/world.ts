@@ -156,6 +156,7 @@ export async function prepare(): Promise<Omit<World, 'counts'>> {
     mounts: [
       { from: image.packages, to: REPOSITORY_PATH },
       { from: await ensureVllm(), to: ON_SERVER.vllm },
+      { from: path.join(REPOSITORY, 'lab', 'vllm-plugins'), to: ON_SERVER.vllmPlugins },
       { from: qdrant, to: ON_SERVER.qdrant },
       { from: path.dirname(versitygw), to: ON_SERVER.versitygw },
       { from: model, to: ON_SERVER.model },

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { defaultContextPath, loadContext, siteOf } from '../cli/context';
 import { EXIT, UsageError } from '../cli/errors';
 import { report } from '../cli/report-error';
+import { number } from '../cli/option-values';
 import { table } from '../cli/table';
 import { findAgent, usageOf, type Usage } from './agent-usage';
 import { GOALS, judge, judgeAgent, type Judged } from './judge';
@@ -19,6 +20,9 @@ interface Flags {
   readonly qdrantKeyFile?: string;
   readonly vllmKeyFile?: string;
   readonly agentPid?: string;
+  readonly points: string;
+  readonly dimensions: string;
+  readonly batch: string;
   readonly rounds: string;
   readonly seconds: string;
   readonly workers: string;
@@ -36,10 +40,13 @@ const program = new Command('bench')
   .option('--qdrant-key-file <file>', "Qdrant's own key (else BENCH_QDRANT_KEY)")
   .option('--vllm-key-file <file>', "vLLM's own key (else BENCH_VLLM_KEY)")
   .option('--agent-pid <pid>', 'default: the agent in this network')
+  .option('--points <n>', 'in the collection that is searched', '20000')
+  .option('--dimensions <n>', 'of its vectors: 768 is what common embedding models give', '768')
+  .option('--batch <n>', 'points in each upsert', '32')
   .option('--rounds <n>', 'rounds; the median counts', '5')
   .option('--seconds <n>', 'of each throughput and each latency measurement', '2')
   .option('--workers <n>', 'connections for throughput', '8')
-  .option('--idle-seconds <n>', 'how long the idle agent is watched', '20')
+  .option('--idle-seconds <n>', 'how long the idle agent is watched', '60')
   .option('--json <file>', 'write the results there as well')
   .showHelpAfterError()
   .action(bench);
@@ -48,11 +55,13 @@ async function bench(flags: Flags): Promise<void> {
   const context = await loadContext(flags.context ?? defaultContextPath());
   const site = siteOf(context, flags.site ?? context.primary);
   const plan: Plan = {
-    rounds: positive('--rounds', flags.rounds),
-    seconds: positive('--seconds', flags.seconds),
-    workers: positive('--workers', flags.workers),
-    points: 1_000,
-    streams: 5,
+    rounds: number('--rounds', flags.rounds),
+    seconds: number('--seconds', flags.seconds),
+    workers: number('--workers', flags.workers),
+    points: number('--points', flags.points),
+    dimensions: number('--dimensions', flags.dimensions),
+    batch: number('--batch', flags.batch),
+    streams: 15,
     maxTokens: 64,
     model: context.modelName,
     onStep: (text) => process.stderr.write(`${text}\n`),
@@ -75,7 +84,7 @@ async function bench(flags: Flags): Promise<void> {
   });
   const collection = `bench-${process.pid}`;
   try {
-    await createCollection(edge, collection, plan.points);
+    await createCollection(edge, collection, plan);
     const measured = [
       ...(await measureVectors({ direct: qdrant, edge }, collection, plan)),
       await measureStreams({ direct: vllm, edge }, plan),
@@ -96,13 +105,13 @@ async function bench(flags: Flags): Promise<void> {
 }
 
 async function idleAgent(flags: Flags): Promise<Usage> {
-  const pid = flags.agentPid === undefined ? await findAgent() : positive('--agent-pid', flags.agentPid);
+  const pid = flags.agentPid === undefined ? await findAgent() : number('--agent-pid', flags.agentPid);
   if (pid === null) {
     throw new UsageError('no single failover-agent runs in this network', {
       next: ["run this in the network of an active site's server, or name the process: --agent-pid"],
     });
   }
-  const seconds = positive('--idle-seconds', flags.idleSeconds);
+  const seconds = number('--idle-seconds', flags.idleSeconds);
   process.stderr.write(`watching the idle agent (process ${pid}) for ${seconds} s\n`);
   return usageOf(pid, seconds);
 }
@@ -134,13 +143,6 @@ export function render(judged: readonly Judged[], usage: Usage): string {
     `agent when idle: ${usage.rssMiB.toFixed(0)} MiB, ${(usage.cpuShare * 100).toFixed(2)} % of a core over ${usage.seconds.toFixed(0)} s: ${judgeAgent(usage) ? 'met' : 'MISSED'}`,
     `goals: ≥ ${GOALS.throughputShare} × the direct throughput, ≤ ${GOALS.addedMs} ms added at p50; agent < ${GOALS.agentMiB} MiB and ≤ ${GOALS.agentCpuShare * 100} % of a core`,
   ].join('\n');
-}
-
-function positive(option: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0)
-    throw new UsageError(`${option} wants a number above 0, got ${text}`);
-  return value;
 }
 
 if (require.main === module) {

@@ -1,5 +1,4 @@
 /** All rounds of all measures; who goes first alternates, so that what a round disturbs hits both ways. */
-import { vectorFor } from '../drill/vectors';
 import type { Measured, Sample } from './judge';
 import { load } from './load';
 import { percentile } from './stats';
@@ -11,6 +10,9 @@ export interface Plan {
   readonly seconds: number;
   readonly workers: number;
   readonly points: number;
+  readonly dimensions: number;
+  /** Points in each upsert. */
+  readonly batch: number;
   readonly streams: number;
   readonly maxTokens: number;
   readonly model: string;
@@ -24,26 +26,38 @@ export interface Pair {
 
 const WARM_UP_SECONDS = 0.5;
 
+/** Different searches and upserts, made before the clock runs; then they are taken in turn. */
+const BODIES = 64;
+
 /** Makes and fills the collection through the edge, where writes belong. */
-export async function createCollection(edge: Target, name: string, points: number): Promise<void> {
+export async function createCollection(edge: Target, name: string, plan: Plan): Promise<void> {
   const path = `/collections/${name}`;
+  plan.onStep(`filling a collection with ${plan.points} points of ${plan.dimensions} dimensions`);
   await edge.send({
     method: 'PUT',
     path,
-    body: JSON.stringify({ vectors: { size: 8, distance: 'Cosine' } }),
+    body: JSON.stringify({ vectors: { size: plan.dimensions, distance: 'Cosine' } }),
   });
-  for (let from = 1; from <= points; from += 500) {
-    const batch = Array.from({ length: Math.min(500, points - from + 1) }, (_, i) => ({
-      id: from + i,
-      vector: vectorFor(from + i),
-      payload: { n: from + i },
-    }));
-    await edge.send({
-      method: 'PUT',
-      path: `${path}/points?wait=true`,
-      body: JSON.stringify({ points: batch }),
-    });
+  for (let from = 1; from <= plan.points; from += FILL_BATCH) {
+    const body = upsert(from, Math.min(FILL_BATCH, plan.points - from + 1), plan.dimensions);
+    await edge.send({ method: 'PUT', path: `${path}/points?wait=true`, body });
   }
+}
+
+const FILL_BATCH = 250;
+
+function upsert(from: number, count: number, dimensions: number): string {
+  const points = Array.from({ length: count }, (_, i) => ({
+    id: from + i,
+    vector: randomVector(dimensions),
+    payload: { n: from + i },
+  }));
+  return JSON.stringify({ points });
+}
+
+/** What an embedding looks like on the wire: numbers between -1 and 1 with seven digits. */
+function randomVector(dimensions: number): number[] {
+  return Array.from({ length: dimensions }, () => Number((Math.random() * 2 - 1).toFixed(7)));
 }
 
 export async function removeCollection(edge: Target, name: string): Promise<void> {
@@ -52,28 +66,33 @@ export async function removeCollection(edge: Target, name: string): Promise<void
 
 export async function measureVectors(pair: Pair, collection: string, plan: Plan): Promise<Measured[]> {
   let n = 0;
+  const searches = Array.from({ length: BODIES }, () =>
+    JSON.stringify({ vector: randomVector(plan.dimensions), limit: 10, with_payload: true }),
+  );
+  const upserts = Array.from({ length: BODIES }, (_, i) =>
+    upsert(1 + ((i * plan.batch) % plan.points), plan.batch, plan.dimensions),
+  );
   const read = (): Request => {
     n += 1;
     return {
       method: 'POST',
       path: `/collections/${collection}/points/search`,
-      body: JSON.stringify({ vector: vectorFor((n % plan.points) + 1), limit: 10 }),
+      body: searches[n % BODIES] ?? '',
     };
   };
   const write = (): Request => {
     n += 1;
-    const id = (n % plan.points) + 1;
     return {
       method: 'PUT',
       path: `/collections/${collection}/points?wait=true`,
-      body: JSON.stringify({ points: [{ id, vector: vectorFor(id), payload: { n } }] }),
+      body: upserts[n % BODIES] ?? '',
     };
   };
   return [
     await alternating('Qdrant reads (search)', 'requests/s', pair, plan, (target) =>
       loaded(target, read, plan),
     ),
-    await alternating('Qdrant writes (upsert, wait)', 'requests/s', pair, plan, (target) =>
+    await alternating(`Qdrant writes (upsert of ${plan.batch}, wait)`, 'requests/s', pair, plan, (target) =>
       loaded(target, write, plan),
     ),
   ];

@@ -1,4 +1,4 @@
-/** One streamed completion: when its first token came, and how fast the others followed. */
+/** One streamed completion: when its first token came, and how many came each second. */
 import { performance } from 'node:perf_hooks';
 import { BenchFailedError, type Target } from './target';
 
@@ -46,7 +46,6 @@ export async function streamOnce(target: Target, model: string, maxTokens: numbe
       `a streamed completion (${target.name}) brought ${tokens} tokens, expected ${maxTokens}`,
     );
   }
-  // What came with the first chunk is not what followed it; a buffered stream comes all at once and shows here.
-  const seconds = Math.max((last - first) / 1000, 1e-6);
-  return { firstTokenMs: first - started, tokensPerSecond: (tokens - 1) / seconds, tokens };
+  // From the request on: what comes at once at the end was not fast.
+  return { firstTokenMs: first - started, tokensPerSecond: tokens / ((last - started) / 1000), tokens };
 }

@@ -6,6 +6,7 @@ import { EXIT, RefusedError, UnreachableError } from './errors';
 import { failback } from './failback';
 import { renderHistory } from './history-text';
 import { StoreLeaseReader } from './lease-store';
+import { number } from './option-values';
 import { observe } from './overview';
 import { SiteClient } from './site-client';
 import { renderOverview } from './status-text';
@@ -38,6 +39,7 @@ export function addControlCommands(root: Command): void {
     .option('--json', 'as JSON')
     .option('--watch [seconds]', 'again and again')
     .option('--check', `exit ${EXIT.refused} unless this is the steady state`)
+    .option('--wait <seconds>', 'as --check, once it is the steady state or so much time has passed')
     .action(status);
   byWhom(root.command('promote'))
     .description('give the lease to a site although its holder did not hand it over: what it lacks is lost')
@@ -69,20 +71,34 @@ function byWhom(command: Command): Command {
     .requiredOption('--reason <text>', 'why; recorded');
 }
 
-async function status(
-  options: { json?: boolean; watch?: string | boolean; check?: boolean },
-  command: Command,
-): Promise<void> {
+interface StatusOptions {
+  readonly json?: boolean;
+  readonly watch?: string | boolean;
+  readonly check?: boolean;
+  readonly wait?: string;
+}
+
+async function status(options: StatusOptions, command: Command): Promise<void> {
   const { context, sites, leases } = await deployment(command);
   const everySeconds = typeof options.watch === 'string' ? Number(options.watch) : 2;
+  const until = options.wait === undefined ? 0 : Date.now() + number('--wait', options.wait) * 1000;
+  let told = '';
   for (;;) {
     const overview = await observe(context, sites, leases);
+    if (overview.findings.length > 0 && Date.now() < until) {
+      const reason = overview.findings.map((finding) => finding.message).join('; ');
+      if (reason !== told) process.stderr.write(`waiting for the steady state: ${reason}\n`);
+      told = reason;
+      await delay(1_000);
+      continue;
+    }
     const clear = options.watch !== undefined && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
     process.stdout.write(
       `${clear}${options.json === true ? JSON.stringify(overview) : renderOverview(overview)}\n`,
     );
     if (options.watch === undefined) {
-      if (options.check === true && overview.findings.length > 0) process.exitCode = EXIT.refused;
+      if ((options.check === true || options.wait !== undefined) && overview.findings.length > 0)
+        process.exitCode = EXIT.refused;
       return;
     }
     await delay(everySeconds * 1000);
@@ -129,7 +145,7 @@ async function failBack(options: ByWhom & { site?: string; wait: string }, comma
   const result = await failback(target, sites, {
     by: options.by,
     reason: options.reason,
-    waitSeconds: Number(options.wait),
+    waitSeconds: number('--wait', options.wait),
     onStep: (step) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${step}\n`),
   });
   process.stdout.write(

@@ -3,6 +3,7 @@ import os from 'node:os';
 import type { Command } from 'commander';
 import { deployment } from './commands-control';
 import { EXIT, InterruptedError, UsageError } from './errors';
+import { number, whole } from './option-values';
 import { systemClock } from '../drill/clock';
 import { FaultCommand } from '../drill/fault';
 import { measure } from '../drill/measure/measures';
@@ -140,19 +141,4 @@ function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: 
       process.off('SIGTERM', handle);
     },
   };
-}
-
-function number(option: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0)
-    throw new UsageError(`${option} wants a number above 0, got ${text}`);
-  return value;
-}
-
-function whole(option: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new UsageError(`${option} wants a whole number from ${least} to ${most}, got ${text}`);
-  }
-  return value;
 }

@@ -100,6 +100,14 @@ describe('the failover command against two sites', () => {
     expect(refused.stderr).toContain('next: ');
     expect(refused.stdout + refused.stderr).not.toMatch(/operator-key|client-key/);
   });
+  it('waits for the steady state as long as it is told, says for what, and ends with 3', async () => {
+    world.eu.state = 'fenced';
+    const waited = await failover('status', '--wait', '2');
+    expect(waited.status).toBe(3);
+    expect(waited.stderr).toContain('waiting for the steady state: ');
+    expect(waited.stderr).toContain('eu-standby');
+    expect((await failover('status', '--wait', 'soon')).stderr).toContain('--wait wants a number above 0');
+  });
   it('ends with 4 when the site to promote gives no answer', async () => {
     await world.eu.stop();
     const { status, stderr } = await failover(

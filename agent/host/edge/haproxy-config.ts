@@ -45,6 +45,8 @@ function globalSection(spec: EdgeSpec): string {
   return `global
     log stdout format raw daemon info
     maxconn ${spec.maxConnections}
+    # Twice the default: an upsert of embeddings is some hundred kilobytes, and each buffer of it is a turn.
+    tune.bufsize 32768
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
     ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
     ssl-default-server-options ssl-min-ver TLSv1.2

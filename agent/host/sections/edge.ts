@@ -79,7 +79,8 @@ export function edgeUnit(): string {
         ...loadCredentials(CREDENTIALS),
         `ExecStartPre=/usr/sbin/haproxy -c -f ${CONFIG_PATH}`,
         `ExecStart=/usr/sbin/haproxy -Ws -f ${CONFIG_PATH}`,
-        `ExecReload=/usr/sbin/haproxy -c -f ${CONFIG_PATH}`,
+        // No check first: systemd shows a reloading command no credentials. What is written was checked before, and
+        // HAProxy keeps its workers when it cannot read a new configuration.
         'ExecReload=/bin/kill -USR2 $MAINPID',
         'KillMode=mixed',
         'SuccessExitStatus=143',
