@@ -73,3 +73,17 @@ it('probes in the background until it is stopped', async () => {
   await canary.stop();
   expect(probes).toBe(1);
 });
+
+it('says how many more good probes a failing verdict waits for', async () => {
+  let outcome: 'ok' | 'failed' = 'failed';
+  const { canary } = canaryWith(async () => ({ outcome, detail: outcome }));
+  await canary.probeOnce();
+  await canary.probeOnce();
+  outcome = 'ok';
+  await canary.probeOnce();
+  const detail = 'ok, good 1 of the 3 times in a row that are wanted after failures';
+  expect(canary.view()).toMatchObject({ health: 'failing', detail });
+  await canary.probeOnce();
+  await canary.probeOnce();
+  expect(canary.view()).toMatchObject({ health: 'healthy', detail: 'ok' });
+});

@@ -61,7 +61,14 @@ export class Canary {
       const detail = `no probe has ended for ${ageSeconds.toFixed(1)} s; the last one said: ${this.detail}`;
       return { health: 'unknown', ageSeconds, detail, since: this.probedAt + staleAfterMs };
     }
-    return { health: this.verdict.health, ageSeconds, detail: this.detail, since: this.since };
+    return { health: this.verdict.health, ageSeconds, detail: this.explained(), since: this.since };
+  }
+
+  /** A good answer does not explain a bad verdict: then it is the proof that is still missing. */
+  private explained(): string {
+    const { health, successes } = this.verdict;
+    if (health !== 'failing' || successes === 0) return this.detail;
+    return `${this.detail}, good ${successes} of the ${this.options.rules.recoveryThreshold} times in a row that are wanted after failures`;
   }
 
   /** One probe; the loop and tests call it. */
