@@ -12,6 +12,8 @@ export interface Recorded {
   /** Names of everything that must come first. */
   readonly dependencies: readonly string[];
   readonly protect: boolean;
+  /** Absent when there are none. */
+  readonly ignoreChanges?: readonly string[];
   readonly additionalSecretOutputs: readonly string[];
   /** Secrets as {@link Secret}. */
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -28,6 +30,7 @@ interface RegisterRequest {
   getParent(): string;
   getDependenciesList(): string[];
   getProtect(): boolean;
+  getIgnorechangesList(): string[];
   getAdditionalsecretoutputsList(): string[];
   getObject(): { toJavaScript(): Record<string, unknown> };
 }
@@ -57,6 +60,23 @@ export interface MockWorld {
   readonly referencedOutputs?: Readonly<Record<string, unknown>>;
 }
 
+/** What the provider would have added to the inputs. */
+function computed(
+  type: string,
+  name: string,
+  referencedOutputs: MockWorld['referencedOutputs'] = {},
+): object {
+  if (type === 'pulumi:pulumi:StackReference') {
+    return {
+      outputs: referencedOutputs,
+      secretOutputNames: Object.keys(referencedOutputs).filter((key) => key.endsWith('Key')),
+    };
+  }
+  if (type === 'random:index/randomPassword:RandomPassword') return { result: `generated for ${name}` };
+  if (type === 'aws:ec2/eip:Eip') return { publicIp: '192.0.2.1' };
+  return type.startsWith('aws:') ? { arn: `arn:${name}` } : {};
+}
+
 /** Run a program against the mock engine; returns what it registered, in order, and what it returned. */
 export async function record<Result>(
   program: () => Result | Promise<Result>,
@@ -67,16 +87,7 @@ export async function record<Result>(
     {
       newResource: ({ type, name, inputs }) => ({
         id: `${name}-id`,
-        state:
-          type === 'pulumi:pulumi:StackReference'
-            ? {
-                ...inputs,
-                outputs: referencedOutputs,
-                secretOutputNames: Object.keys(referencedOutputs).filter((key) => key.endsWith('Key')),
-              }
-            : type === 'random:index/randomPassword:RandomPassword'
-              ? { ...inputs, result: `generated for ${name}` }
-              : inputs,
+        state: { ...(inputs as object), ...computed(type, name, referencedOutputs) },
       }),
       call: () => ({}),
     },
@@ -95,6 +106,9 @@ export async function record<Result>(
       parent: nameOf(request.getParent()),
       dependencies: request.getDependenciesList().map(nameOf),
       protect: request.getProtect(),
+      ...(request.getIgnorechangesList().length === 0
+        ? {}
+        : { ignoreChanges: request.getIgnorechangesList() }),
       additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
       inputs: markSecrets(request.getObject().toJavaScript()) as Record<string, unknown>,
     });
@@ -107,8 +121,11 @@ export async function record<Result>(
   }
 }
 
-export function named(resources: readonly Recorded[], name: string): Recorded {
-  const found = resources.find((resource) => resource.name === name);
+/** @param type needed where a component's child has the component's own name */
+export function named(resources: readonly Recorded[], name: string, type?: string): Recorded {
+  const found = resources.find(
+    (resource) => resource.name === name && (type === undefined || resource.type === type),
+  );
   if (found === undefined)
     throw new Error(`no resource ${name} among ${resources.map((resource) => resource.name).join(', ')}`);
   return found;

@@ -1,0 +1,54 @@
+import { named, record, Secret } from '../testing/recording';
+import { ReplicatedSecrets } from './replicated-secrets';
+
+const declare = () =>
+  record(
+    () =>
+      new ReplicatedSecrets('secrets', {
+        prefix: 'failover',
+        region: 'eu-west-2',
+        replicaRegion: 'eu-central-1',
+        values: { 'client-key': 'hush' },
+      }),
+  );
+
+describe('ReplicatedSecrets', () => {
+  it('has one key that both regions can decrypt with', async () => {
+    const { resources } = await declare();
+    expect(named(resources, 'secrets-key').inputs).toEqual({
+      region: 'eu-west-2',
+      description: 'Secrets and stored objects of failover',
+      multiRegion: true,
+      enableKeyRotation: true,
+      deletionWindowInDays: 30,
+    });
+    expect(named(resources, 'secrets-key-replica').inputs).toEqual({
+      region: 'eu-central-1',
+      description: 'Secrets and stored objects of failover',
+      primaryKeyArn: 'arn:secrets-key',
+      deletionWindowInDays: 30,
+    });
+  });
+
+  it('keeps a replica of every secret in the other region', async () => {
+    const { resources } = await declare();
+    expect(named(resources, 'secrets-client-key').inputs).toEqual({
+      region: 'eu-west-2',
+      name: 'failover/client-key',
+      kmsKeyId: 'arn:secrets-key',
+      replicas: [{ region: 'eu-central-1', kmsKeyId: 'arn:secrets-key-replica' }],
+      recoveryWindowInDays: 30,
+      forceOverwriteReplicaSecret: false,
+    });
+  });
+
+  it('trap 34: hands the value over as a secret only', async () => {
+    const { resources } = await declare();
+    expect(named(resources, 'secrets-client-key-value').inputs).toEqual({
+      region: 'eu-west-2',
+      secretId: 'secrets-client-key-id',
+      secretString: new Secret('hush'),
+    });
+    expect(JSON.stringify(resources.filter(({ name }) => !name.endsWith('-value')))).not.toContain('hush');
+  });
+});
