@@ -1,9 +1,13 @@
 import type { ServerArgs } from '../components/server';
 import type { AgentBundle } from '../infra/bundle';
-import type { StackConfig } from '../infra/config';
+import type { SiteConfig, WitnessConfig } from '../infra/config';
 
 /** How the stack's server is reached and what is installed on it. */
-export function serverArgs(config: StackConfig, site: string, bundle: AgentBundle): ServerArgs {
+export function serverArgs(
+  config: SiteConfig | WitnessConfig,
+  site: string,
+  bundle: AgentBundle,
+): ServerArgs {
   const { server, settings, secrets } = config;
   return {
     site,

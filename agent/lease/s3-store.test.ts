@@ -9,7 +9,13 @@ const executable = findVersitygw();
 const stores: S3LeaseStore[] = [];
 
 function storeAt(endpoint: string, bucket = 'lease', requestTimeoutMs = 5000): S3LeaseStore {
-  const store = new S3LeaseStore({ endpoint, region: 'us-east-1', bucket, ...CREDENTIALS, requestTimeoutMs });
+  const store = new S3LeaseStore({
+    endpoint,
+    region: 'us-east-1',
+    bucket,
+    account: CREDENTIALS,
+    requestTimeoutMs,
+  });
   stores.push(store);
   return store;
 }
@@ -59,8 +65,7 @@ real[0](`a lease store in ${real[1]}`, () => {
       endpoint: server.endpoint,
       region: 'us-east-1',
       bucket: 'lease-1',
-      accessKey: CREDENTIALS.accessKey,
-      secretKey: 'wrong',
+      account: { accessKey: CREDENTIALS.accessKey, secretKey: 'wrong' },
       requestTimeoutMs: 5000,
     });
     stores.push(wrong);

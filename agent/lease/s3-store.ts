@@ -24,8 +24,8 @@ export interface S3LeaseStoreOptions {
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
+  /** Absent: the SDK finds credentials itself, such as those of an EC2 instance's role. */
+  readonly account?: { readonly accessKey: string; readonly secretKey: string };
   /** PEM of the authority of the store's certificate; absent: the system's. */
   readonly caCertificate?: string | undefined;
   readonly requestTimeoutMs: number;
@@ -44,7 +44,14 @@ export class S3LeaseStore implements LeaseStore {
       endpoint: options.endpoint,
       region: options.region,
       forcePathStyle: true,
-      credentials: { accessKeyId: options.accessKey, secretAccessKey: options.secretKey },
+      ...(options.account === undefined
+        ? {}
+        : {
+            credentials: {
+              accessKeyId: options.account.accessKey,
+              secretAccessKey: options.account.secretKey,
+            },
+          }),
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: options.requestTimeoutMs,

@@ -15,8 +15,8 @@ export interface Credentials {
   readonly peerKey: string;
   readonly qdrantKey: string;
   readonly vllmKey: string;
-  readonly storeAccessKey: string;
-  readonly storeSecretKey: string;
+  /** Absent where the instance's role opens the store. */
+  readonly store?: { readonly accessKey: string; readonly secretKey: string };
 }
 
 export async function readConfiguration(path: string): Promise<SiteAgentSpec> {
@@ -40,7 +40,10 @@ export async function readConfiguration(path: string): Promise<SiteAgentSpec> {
   return parsed.data;
 }
 
-export async function readCredentials(folder: string): Promise<Credentials> {
+export async function readCredentials(
+  folder: string,
+  store: SiteAgentSpec['store']['credentials'],
+): Promise<Credentials> {
   const read = async (name: CredentialName): Promise<string> => {
     const path = join(folder, name);
     let value: string;
@@ -63,7 +66,8 @@ export async function readCredentials(folder: string): Promise<Credentials> {
     peerKey: await read('peer-key'),
     qdrantKey: await read('qdrant-key'),
     vllmKey: await read('vllm-key'),
-    storeAccessKey: await read('store-access-key'),
-    storeSecretKey: await read('store-secret-key'),
+    ...(store === 'instance'
+      ? {}
+      : { store: { accessKey: await read('store-access-key'), secretKey: await read('store-secret-key') } }),
   };
 }

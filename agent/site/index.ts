@@ -17,12 +17,11 @@ const STAGING_FOLDER = '/var/lib/failover-qdrant/snapshots/failover-staging';
 export async function runDaemon(configPath: string, credentialsDirectory: string): Promise<void> {
   const logger = createLogger('failover-agent');
   const spec = await readConfiguration(configPath);
-  const credentials = await readCredentials(credentialsDirectory);
-  const account = {
+  const credentials = await readCredentials(credentialsDirectory, spec.store.credentials);
+  const store = {
     endpoint: spec.store.endpoint,
     region: spec.store.region,
-    accessKey: credentials.storeAccessKey,
-    secretKey: credentials.storeSecretKey,
+    ...(credentials.store === undefined ? {} : { account: credentials.store }),
     ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
   };
   const site = await startSite({
@@ -33,11 +32,11 @@ export async function runDaemon(configPath: string, credentialsDirectory: string
     folders: { state: STATE_FOLDER, staging: STAGING_FOLDER },
     stores: {
       lease: new S3LeaseStore({
-        ...account,
+        ...store,
         bucket: spec.store.leaseBucket,
         requestTimeoutMs: spec.lease.requestTimeoutSeconds * 1000,
       }),
-      snapshots: new S3SnapshotStore({ ...account, bucket: spec.store.snapshotBucket }),
+      snapshots: new S3SnapshotStore({ ...store, bucket: spec.store.snapshotBucket }),
     },
   });
   await stopSignal();

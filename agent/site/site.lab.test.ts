@@ -36,7 +36,7 @@ suite('two sites with a real Qdrant and a real object store', () => {
     await server.makeBucket('failover-lease');
     await server.makeBucket('failover-snapshots');
     servers = new Map();
-    const store = { endpoint: server.endpoint, region: 'us-east-1', ...CREDENTIALS };
+    const store = { endpoint: server.endpoint, region: 'us-east-1', account: CREDENTIALS };
     const make = async (site: 'uk' | 'eu'): Promise<TestSite> => {
       const real = await RealQdrant.start(qdrant ?? '', KEYS.qdrant);
       const made = new TestSite({

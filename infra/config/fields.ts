@@ -35,6 +35,7 @@ export const hostNameOrUnset = () =>
   textOrUnset(HOST_NAME, 'a full DNS name in lower case such as uk.example.com');
 export const siteNameOrUnset = () =>
   textOrUnset(SITE_NAME, 'lower-case letters, digits and hyphens, at most 32, such as uk-primary');
+export const regionOrUnset = () => textOrUnset(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-west-2');
 export const sha256OrUnset = () => textOrUnset(/^[0-9a-f]{64}$/, 'a SHA-256 as 64 lower-case hex digits');
 export const fileOrUnset = () => textOrUnset(/^\S.*$/, "a file's path, relative to the project's folder");
 export const serverPathOrUnset = () => textOrUnset(/^\/\S+$/, 'an absolute path on the server');

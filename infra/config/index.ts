@@ -1,4 +1,11 @@
-export { loadConfig, type SiteConfig, type StackConfig, type WitnessConfig } from './load';
+export {
+  loadConfig,
+  type AwsSiteConfig,
+  type AwsWitnessConfig,
+  type SiteConfig,
+  type StackConfig,
+  type WitnessConfig,
+} from './load';
 export type { ServerConfig, SiteEntry } from './parse';
 export { ConfigurationError } from './problems';
 export type { FlatConfig } from './schema';

@@ -1,6 +1,12 @@
 import * as pulumi from '@pulumi/pulumi';
 import { readProjectFile } from './files';
-import { parseConfig, type ParsedSite, type ParsedWitness } from './parse';
+import {
+  parseConfig,
+  type ParsedAwsSite,
+  type ParsedAwsWitness,
+  type ParsedSite,
+  type ParsedWitness,
+} from './parse';
 
 interface Secrets {
   readonly sshPrivateKey: pulumi.Output<string>;
@@ -14,7 +20,9 @@ interface Loaded {
 }
 export type SiteConfig = Omit<ParsedSite, 'files'> & Loaded;
 export type WitnessConfig = Omit<ParsedWitness, 'files'> & Loaded;
-export type StackConfig = SiteConfig | WitnessConfig;
+export type AwsSiteConfig = Omit<ParsedAwsSite, 'files'> & Loaded;
+export type AwsWitnessConfig = Omit<ParsedAwsWitness, 'files'> & Loaded;
+export type StackConfig = SiteConfig | WitnessConfig | AwsSiteConfig | AwsWitnessConfig;
 
 /** Not in the SDK's declarations; without it an error message could show what was encrypted. */
 function isConfigSecret(key: string): boolean {

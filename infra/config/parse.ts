@@ -1,6 +1,7 @@
 /** From raw configuration to what a stack's program works with, or an error that names everything wrong at once. */
 import { computeBudget } from '../budgets';
-import type { BudgetOutput } from '../contract/stack-outputs';
+import type { BudgetOutput, CostOutput } from '../contract/stack-outputs';
+import { computeCost } from '../costs';
 import { decodeConfig, type RawConfig } from './decode';
 import type { ReadText } from './files';
 import { initialSiteOf, serviceHostOf, witnessHostOf } from './names';
@@ -16,19 +17,31 @@ interface ParsedCommon {
   readonly stack: string;
   /** Every key as written; names that may be left out are filled in. */
   readonly settings: FlatConfig;
-  readonly server: ServerConfig;
   readonly files: StackFiles;
   readonly budget: BudgetOutput;
+  /** Null while the configuration says nothing of costs. */
+  readonly cost: CostOutput | null;
 }
-export interface ParsedSite extends ParsedCommon {
+interface OnServers {
+  readonly platform: 'dedicated';
+  readonly server: ServerConfig;
+}
+interface OnAws {
+  readonly platform: 'aws';
+}
+interface Site {
   readonly kind: 'site';
   readonly own: SiteEntry;
   readonly peer: SiteEntry;
 }
-export interface ParsedWitness extends ParsedCommon {
+interface Witness {
   readonly kind: 'witness';
 }
-export type ParsedConfig = ParsedSite | ParsedWitness;
+export type ParsedSite = ParsedCommon & Site & OnServers;
+export type ParsedWitness = ParsedCommon & Witness & OnServers;
+export type ParsedAwsSite = ParsedCommon & Site & OnAws;
+export type ParsedAwsWitness = ParsedCommon & Witness & OnAws;
+export type ParsedConfig = ParsedSite | ParsedWitness | ParsedAwsSite | ParsedAwsWitness;
 
 export interface ParsePorts {
   readonly read: ReadText;
@@ -43,8 +56,10 @@ function brokenRule(): never {
 export function parseConfig(stack: string, raw: RawConfig, ports: ParsePorts): ParsedConfig {
   const { config, badKeys, problems: shapeProblems } = decodeConfig(raw);
   const applicable = RULES.filter(
-    ({ kind, reads }) =>
-      (kind === undefined || kind === config.stackKind) && !reads.some((key) => badKeys.has(key)),
+    ({ kind, platform, reads }) =>
+      (kind === undefined || kind === config.stackKind) &&
+      (platform === undefined || platform === config.platform) &&
+      !reads.some((key) => badKeys.has(key)),
   );
   const problems = [...shapeProblems, ...applicable.flatMap(({ check }) => check(config))];
   // Files are looked at even so, as far as they can be: a missing key file should not wait for the next attempt.
@@ -55,18 +70,25 @@ export function parseConfig(stack: string, raw: RawConfig, ports: ParsePorts): P
   problems.push(...fileProblems);
   if (problems.length > 0) throw new ConfigurationError(stack, problems);
 
-  const server = config.servers[0];
-  if (server === undefined || files === undefined) brokenRule();
+  if (files === undefined) brokenRule();
   const settings = {
     ...config,
     serviceHost: serviceHostOf(config),
     witnessHost: witnessHostOf(config),
     initialSite: initialSiteOf(config),
   };
-  const common = { stack, settings, server, files, budget: computeBudget(config) };
-  if (config.stackKind === 'witness') return { kind: 'witness', ...common };
+  const common = { stack, settings, files, budget: computeBudget(config), cost: computeCost(config) };
+  const hosting = hostingOf(config);
+  if (config.stackKind === 'witness') return { kind: 'witness', ...hosting, ...common };
   const own = config.sites.find(({ site }) => site === config.site);
   const peer = config.sites.find(({ site }) => site !== config.site);
   if (own === undefined || peer === undefined) brokenRule();
-  return { kind: 'site', ...common, own, peer };
+  return { kind: 'site', ...hosting, ...common, own, peer };
+}
+
+function hostingOf(config: FlatConfig): OnServers | OnAws {
+  if (config.platform === 'aws') return { platform: 'aws' };
+  const server = config.servers[0];
+  if (server === undefined) brokenRule();
+  return { platform: 'dedicated', server };
 }

@@ -13,6 +13,7 @@ import {
   ipAddresses,
   memoryOrUnset,
   oneOf,
+  regionOrUnset,
   seconds,
   server,
   serverPathOrUnset,
@@ -26,21 +27,26 @@ import {
 const listOfTextError = 'a list of strings';
 const mapOfTextError = 'a map of strings';
 const booleanError = 'true or false';
+const emailsError = 'a list of e-mail addresses';
+const costsError = 'a map of US dollars a month by site, such as {"uk-primary": 900, "witness": 20}';
 const flag = z.boolean({ error: booleanError });
 
 export const ConfigSchema = z.strictObject({
   // Which stack this is, and how its servers are reached.
   stackKind: oneOf(['', 'site', 'witness']).default(''),
   site: siteNameOrUnset().default(''),
+  platform: oneOf(['dedicated', 'aws']).default('dedicated'),
   servers: z.array(server, { error: 'a list of servers as {name, address, hostKey}' }).default([]),
   sshUser: textOrUnset(/^[a-z_][a-z0-9_-]*$/, 'a user name').default('root'),
   sshPort: wholeNumber('the port', 1, 65535).default(22),
   sshPrivateKeyFile: fileOrUnset().default(''),
   tlsCertificateFile: fileOrUnset().default(''),
   tlsPrivateKeyFile: fileOrUnset().default(''),
+  awsRegion: regionOrUnset().default(''),
+  awsAmi: textOrUnset(/^ami-[0-9a-f]{17}$/, 'an image such as ami-0123456789abcdef0').default(''),
+  awsVpcCidr: textOrUnset(/^10\.\d{1,3}\.0\.0\/16$/, 'a /16 such as 10.20.0.0/16').default('10.20.0.0/16'),
 
   // The world that all stacks share.
-  platform: oneOf(['dedicated', 'aws']).default('dedicated'),
   zone: hostNameOrUnset().default(''),
   serviceHost: hostNameOrUnset().default(''),
   sites: z.array(site, { error: 'a list of sites as {site, host, addresses}' }).default([]),
@@ -93,6 +99,26 @@ export const ConfigSchema = z.strictObject({
   versitygwArtifactSha256: sha256OrUnset().default(''),
   versitygwArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
 
+  // AWS, for stacks whose platform it is.
+  awsNamePrefix: textOrUnset(
+    /^[a-z][a-z0-9-]{2,23}$/,
+    'lower-case letters, digits and hyphens, 3 to 24',
+  ).default(''),
+  awsInstanceType: textOrUnset(/^[a-z0-9-]+\.[a-z0-9]+$/, 'an instance type such as g6.xlarge').default(
+    'g6.xlarge',
+  ),
+  awsRootVolumeGib: wholeNumber('GiB', 30, 16_384).default(100),
+  awsDataVolumeGib: wholeNumber('GiB', 10, 16_384).default(200),
+  awsReserveCapacity: flag.default(false),
+  awsSecretsRegion: regionOrUnset().default('eu-west-2'),
+  awsSecretsReplicaRegion: regionOrUnset().default('eu-central-1'),
+  route53ZoneId: textOrUnset(/^Z[A-Z0-9]{5,31}$/, 'a hosted zone such as Z0123456789ABC').default(''),
+  alertEmails: z
+    .array(z.string({ error: emailsError }).regex(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, emailsError), {
+      error: emailsError,
+    })
+    .default([]),
+
   // Edge.
   edgeMaxConnections: wholeNumber('connections', 16, 1_000_000).default(4096),
 
@@ -127,6 +153,10 @@ export const ConfigSchema = z.strictObject({
   // Objectives, checked at preview.
   rtoSeconds: seconds(1).default(300),
   rpoSeconds: seconds(1).default(3600),
+  monthlyCostsUsd: z
+    .record(z.string(), z.number({ error: costsError }).nonnegative(costsError), { error: costsError })
+    .default({}),
+  maxCostPercent: wholeNumber('per cent', 100, 1000).default(200),
 });
 
 /** The configuration as written, defaults filled in, every key of the right shape. */
@@ -145,6 +175,10 @@ export const STACK_KEYS: ReadonlySet<ConfigKey> = new Set<ConfigKey>([
   'sshPrivateKeyFile',
   'tlsCertificateFile',
   'tlsPrivateKeyFile',
+  'platform',
+  'awsRegion',
+  'awsAmi',
+  'awsVpcCidr',
 ]);
 
 export type ConfigValueKind = 'string' | 'integer' | 'boolean' | 'array' | 'object';

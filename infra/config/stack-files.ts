@@ -16,6 +16,7 @@ const NAME_KEYS: readonly ConfigKey[] = ['zone', 'serviceHost', 'witnessHost', '
 type FileKey = 'sshPrivateKeyFile' | 'tlsCertificateFile' | 'tlsPrivateKeyFile' | 'caCertificateFile';
 
 export interface StackFiles {
+  /** "" on AWS, where nobody logs in. */
   readonly sshPrivateKey: string;
   /** Absent on a site whose certificate comes by ACME. */
   readonly tls: { readonly certificate: string; readonly privateKey: string } | undefined;
@@ -62,11 +63,14 @@ export function readStackFiles(
     return 'text' in result ? result.text : undefined;
   }
 
-  const sshPrivateKey = take(
-    'sshPrivateKeyFile',
-    'the file with the private key that logs in to the servers',
-    refuseSshPrivateKey,
-  );
+  const sshPrivateKey =
+    config.platform === 'aws'
+      ? undefined
+      : take(
+          'sshPrivateKeyFile',
+          'the file with the private key that logs in to the servers',
+          refuseSshPrivateKey,
+        );
   const caCertificate =
     config.caCertificateFile === ''
       ? undefined
@@ -74,7 +78,8 @@ export function readStackFiles(
 
   // Without a zone there are no names yet, and complaining of a certificate would only mislead.
   const namesKnown = config.zone !== '' && !NAME_KEYS.some((key) => badKeys.has(key));
-  const hasOwnCertificate = config.stackKind === 'witness' || config.tlsMode === 'files';
+  const hasOwnCertificate =
+    config.stackKind === 'witness' ? config.platform !== 'aws' : config.tlsMode === 'files';
   if (!hasOwnCertificate)
     return { files: { sshPrivateKey: sshPrivateKey ?? '', tls: undefined, caCertificate }, problems };
 

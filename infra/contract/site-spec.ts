@@ -152,6 +152,8 @@ export const SiteAgentSpec = z.strictObject({
     region: z.string(),
     leaseBucket: z.string(),
     snapshotBucket: z.string(),
+    /** account: the credentials `store-access-key` and `store-secret-key`; instance: the EC2 instance's role. */
+    credentials: z.enum(['account', 'instance']).default('account'),
   }),
   snapshots: z.strictObject({
     rpoSeconds: seconds,

@@ -32,10 +32,21 @@ export const BudgetOutput = z.object({
   }),
 });
 
+/** What everything costs beside one region, from the configuration's figures; refused at preview when over. */
+export const CostOutput = z.object({
+  /** By site, and `witness`. */
+  monthlyUsd: z.record(z.string(), z.number()),
+  oneRegionMonthlyUsd: z.number(),
+  totalMonthlyUsd: z.number(),
+  /** `totalMonthlyUsd` over `oneRegionMonthlyUsd`. */
+  factor: z.number(),
+  maximumFactor: z.number(),
+});
+
 export const SiteOutputs = z.object({
   kind: z.literal('site'),
   site: z.string(),
-  platform: z.literal('dedicated'),
+  platform: z.enum(['dedicated', 'aws']),
   peerSite: z.string(),
   servers: z.array(Server),
   serviceUrl: z.string(), // https://api.example.com
@@ -48,6 +59,8 @@ export const SiteOutputs = z.object({
   modelSha256: z.string(),
   qdrantVersion: z.string(),
   budget: BudgetOutput,
+  /** Absent while the configuration says nothing of costs. */
+  cost: CostOutput.optional(),
   /** PEM of the authority that the edges' certificates chain to; absent: the system's authorities. */
   caCertificate: z.string().optional(),
 });
@@ -64,6 +77,21 @@ export const WitnessOutputs = z.object({
   snapshotBucket: z.string(),
   /** PEM of the authority that the witness's certificate chains to; absent: the system's authorities. */
   caCertificate: z.string().optional(),
+  /** With platform aws. */
+  aws: z
+    .object({
+      accountId: z.string(),
+      namePrefix: z.string(),
+      zoneId: z.string(),
+      alertTopicArn: z.string(),
+      leaseBucketArn: z.string(),
+      snapshotBucketArn: z.string(),
+      /** Of the buckets above. */
+      storeKeyArn: z.string(),
+      /** By region: the key of the secrets, and each secret's ARN by its name. */
+      secrets: z.record(z.string(), z.object({ keyArn: z.string(), arns: z.record(z.string(), z.string()) })),
+    })
+    .optional(),
   // Secret outputs; sites read them through a stack reference.
   clientKey: z.string(),
   operatorKey: z.string(),
@@ -77,5 +105,6 @@ export const WitnessOutputs = z.object({
 
 export type Stage = z.output<typeof Stage>;
 export type BudgetOutput = z.output<typeof BudgetOutput>;
+export type CostOutput = z.output<typeof CostOutput>;
 export type SiteOutputs = z.output<typeof SiteOutputs>;
 export type WitnessOutputs = z.output<typeof WitnessOutputs>;

@@ -130,6 +130,7 @@ function agentSpec(
       region: witness.storeRegion,
       leaseBucket: witness.leaseBucket,
       snapshotBucket: witness.snapshotBucket,
+      credentials: settings.platform === 'aws' ? 'instance' : 'account',
     },
     snapshots: {
       rpoSeconds: settings.rpoSeconds,

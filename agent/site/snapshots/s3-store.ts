@@ -36,8 +36,8 @@ export interface S3SnapshotStoreOptions {
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
+  /** Absent: the SDK finds credentials itself, such as those of an EC2 instance's role. */
+  readonly account?: { readonly accessKey: string; readonly secretKey: string };
   readonly caCertificate?: string;
   /** For the small requests; a part may take as long as it keeps moving. */
   readonly requestTimeoutMs?: number;
@@ -59,7 +59,14 @@ export class S3SnapshotStore implements SnapshotStore {
       endpoint: options.endpoint,
       region: options.region,
       forcePathStyle: true,
-      credentials: { accessKeyId: options.accessKey, secretAccessKey: options.secretKey },
+      ...(options.account === undefined
+        ? {}
+        : {
+            credentials: {
+              accessKeyId: options.account.accessKey,
+              secretAccessKey: options.account.secretKey,
+            },
+          }),
       maxAttempts: 3,
       // Parts are checked by the SHA-256 in the manifest; aws-chunked trailers are not spoken by every S3 store.
       requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -138,7 +138,7 @@ suite(`a snapshot store in ${name}`, () => {
       endpoint,
       region: 'us-east-1',
       bucket,
-      ...CREDENTIALS,
+      account: CREDENTIALS,
       partBytes: 5 * 1024 * 1024,
     });
 

@@ -9,8 +9,14 @@ export interface Rule {
   readonly reads: readonly ConfigKey[];
   /** Absent: any stack. */
   readonly kind?: 'site' | 'witness';
+  /** Absent: any platform. */
+  readonly platform?: FlatConfig['platform'];
   readonly check: (config: FlatConfig) => readonly Problem[];
 }
+
+/** The same rules for one platform only. */
+export const onlyOn = (platform: FlatConfig['platform'], rules: readonly Rule[]): readonly Rule[] =>
+  rules.map((rule) => ({ ...rule, platform }));
 
 export const none: readonly Problem[] = [];
 export const when = (bad: boolean, problem: Problem): readonly Problem[] => (bad ? [problem] : none);

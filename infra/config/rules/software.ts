@@ -1,4 +1,4 @@
-import { required, type Rule, when } from './rule';
+import { onlyOn, required, type Rule, when } from './rule';
 
 /** Arguments of `vllm serve` that the site's own unit sets; a second one would win over it, or open a port. */
 const OWNED_VLLM_ARGS = ['--api-key', '--host', '--port', '--model', '--served-model-name', '--uds'];
@@ -104,4 +104,7 @@ export const siteSoftwareRules: readonly Rule[] = [
 ];
 
 /** Rules on what the witness runs. */
-export const witnessSoftwareRules: readonly Rule[] = artifactRules('versitygw', 'witness');
+export const witnessSoftwareRules: readonly Rule[] = onlyOn(
+  'dedicated',
+  artifactRules('versitygw', 'witness'),
+);

@@ -1,28 +1,9 @@
 import { serviceHostOf, witnessHostOf } from '../names';
-import { duplicates, none, required, type Rule, when } from './rule';
+import { duplicates, none, onlyOn, required, type Rule, when } from './rule';
 
 /** Rules on where everything is and who may reach it. */
 export const worldRules: readonly Rule[] = [
   required('stackKind', 'site or witness'),
-  {
-    reads: ['platform'],
-    check: ({ platform }) =>
-      when(platform !== 'dedicated', {
-        key: 'platform',
-        got: platform,
-        allowed:
-          'dedicated; aws (EC2 instances, no SSH) is planned behind the same components and not built yet',
-      }),
-  },
-  {
-    reads: ['dnsProvider'],
-    check: ({ dnsProvider }) =>
-      when(dnsProvider !== 'powerdns', {
-        key: 'dnsProvider',
-        got: dnsProvider,
-        allowed: 'powerdns; route53 and cloudflare are planned behind the same component and not built yet',
-      }),
-  },
   required('zone', 'the DNS zone that the witness serves, such as ai.example.com'),
   {
     reads: ['zone', 'serviceHost', 'witnessHost', 'sites'],
@@ -47,7 +28,6 @@ export const worldRules: readonly Rule[] = [
       ];
     },
   },
-  required('witnessAddresses', 'the public addresses of the witness'),
   required('managementCidrs', 'the networks from which operators work, such as 198.51.100.0/24'),
   {
     reads: ['managementCidrs'],
@@ -63,6 +43,21 @@ export const worldRules: readonly Rule[] = [
   },
   required('clientCidrs', 'the networks of clients; 0.0.0.0/0 and ::/0 for anyone'),
   required('resolverCidrs', 'the networks of resolvers; 0.0.0.0/0 and ::/0 for anyone'),
+];
+
+/** Rules on stacks whose servers exist already. */
+export const dedicatedRules: readonly Rule[] = onlyOn('dedicated', [
+  required('witnessAddresses', 'the public addresses of the witness'),
+  {
+    reads: ['dnsProvider'],
+    check: ({ dnsProvider }) =>
+      when(dnsProvider !== 'powerdns', {
+        key: 'dnsProvider',
+        got: dnsProvider,
+        allowed:
+          'powerdns on dedicated servers; route53 comes with platform aws, cloudflare is not built yet',
+      }),
+  },
   {
     reads: ['servers'],
     check: ({ servers }) =>
@@ -78,7 +73,7 @@ export const worldRules: readonly Rule[] = [
       when(servers.length > 1, {
         key: 'servers',
         got: servers.map(({ name }) => name),
-        allowed: 'one server; several in one stack are planned and not built yet',
+        allowed: 'one server; several in one stack are not built yet',
       }),
   },
-];
+]);

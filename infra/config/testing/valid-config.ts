@@ -107,12 +107,12 @@ export function parse(
 
 export function parseSite(config: Readonly<Record<string, unknown>>, files: Files): ParsedSite {
   const parsed = parse(config, files);
-  if (parsed.kind !== 'site') throw new TypeError('expected a site');
+  if (parsed.kind !== 'site' || parsed.platform !== 'dedicated') throw new TypeError('expected a site');
   return parsed;
 }
 
 export function parseWitness(config: Readonly<Record<string, unknown>>, files: Files): ParsedWitness {
   const parsed = parse(config, files);
-  if (parsed.kind !== 'witness') throw new TypeError('expected a witness');
+  if (parsed.kind !== 'witness' || parsed.platform !== 'dedicated') throw new TypeError('expected a witness');
   return parsed;
 }
