@@ -6,4 +6,6 @@ module.exports = {
   testPathIgnorePatterns: ['/node_modules/'],
   testTimeout: 600_000,
   maxWorkers: 1,
+  // A test that fails while it clears up may leave a server or a timer; the verdict must not wait for it.
+  forceExit: true,
 };

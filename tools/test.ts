@@ -1,6 +1,6 @@
 /**
  * `make test`: every suite in turn, each result counted, one closing line `N passed, N failed[, N skipped]`.
- * A suite that dies without a report counts as one failure, so nothing can vanish from the sum.
+ * A suite that dies without a report, or outlives its limit, counts as one failure, so nothing can vanish from the sum.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
@@ -19,34 +19,35 @@ interface Suite {
   readonly command: readonly string[];
   /** Jest suites report their own counts; any other command is one test. */
   readonly jest: boolean;
+  /** Minutes after which it is ended: some four times what it takes on two cores with cold caches. */
+  readonly limit: number;
 }
 
-const jest = (name: string, config: string): Suite => ({
+const jest = (name: string, config: string, limit: number): Suite => ({
   name,
   jest: true,
   command: ['npx', 'jest', '--config', config],
+  limit,
+});
+const command = (name: string, limit: number, ...words: string[]): Suite => ({
+  name,
+  jest: false,
+  command: words,
+  limit,
 });
 
 const SUITES: readonly Suite[] = [
-  { name: 'lint', jest: false, command: ['npx', 'eslint', '.'] },
-  { name: 'format', jest: false, command: ['npx', 'prettier', '--check', '.'] },
-  { name: 'types', jest: false, command: ['npx', 'tsc', '--noEmit'] },
-  {
-    name: 'import directions',
-    jest: false,
-    command: ['npx', 'ts-node', '--transpile-only', 'tools/check-imports.ts'],
-  },
-  {
-    name: 'toolchain',
-    jest: false,
-    command: ['npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'],
-  },
+  command('lint', 10, 'npx', 'eslint', '.'),
+  command('format', 5, 'npx', 'prettier', '--check', '.'),
+  command('types', 5, 'npx', 'tsc', '--noEmit'),
+  command('import directions', 5, 'npx', 'ts-node', '--transpile-only', 'tools/check-imports.ts'),
+  command('toolchain', 30, 'npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'),
   // Before the suites, whose time limits are for tests, not for downloads.
-  { name: 'lab artefacts', jest: false, command: ['lab/lab', 'prepare'] },
-  jest('unit', 'jest.config.js'),
-  jest('engine and plugins', 'jest.engine.config.js'),
-  jest('Qdrant conformance', 'jest.conformance.config.js'),
-  jest('lab', 'jest.lab.config.js'),
+  command('lab artefacts', 20, 'lab/lab', 'prepare'),
+  jest('unit', 'jest.config.js', 10),
+  jest('engine and plugins', 'jest.engine.config.js', 10),
+  jest('Qdrant conformance', 'jest.conformance.config.js', 5),
+  jest('lab', 'jest.lab.config.js', 30),
 ];
 
 async function main(): Promise<void> {
@@ -80,15 +81,11 @@ async function main(): Promise<void> {
 async function runSuite(suite: Suite): Promise<Count> {
   const report = path.join(os.tmpdir(), `suite-${process.pid}.json`);
   const [file, ...args] = suite.command;
-  const status = await new Promise<number | null>((resolve) => {
-    const child = spawn(file ?? '', suite.jest ? [...args, '--json', `--outputFile=${report}`] : args, {
-      cwd: REPOSITORY,
-      // Jest prints its JSON on stdout as well as into the file; its people-readable report is on stderr.
-      stdio: ['ignore', suite.jest ? 'ignore' : 'inherit', 'inherit'],
-    });
-    child.on('error', () => resolve(null));
-    child.on('close', resolve);
-  });
+  const status = await run(
+    file ?? '',
+    suite.jest ? [...args, '--json', `--outputFile=${report}`] : args,
+    suite,
+  );
   if (!suite.jest)
     return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
   try {
@@ -105,6 +102,39 @@ async function runSuite(suite: Suite): Promise<Count> {
   } finally {
     await rm(report, { force: true });
   }
+}
+
+/** Runs a suite in a process group of its own, so that an interrupt or the limit ends everything that it started. */
+async function run(file: string, args: readonly string[], suite: Suite): Promise<number | null> {
+  const child = spawn(file, args, {
+    cwd: REPOSITORY,
+    detached: true,
+    // Jest prints its JSON on stdout as well as into the file; its people-readable report is on stderr.
+    stdio: ['ignore', suite.jest ? 'ignore' : 'inherit', 'inherit'],
+  });
+  const end = (signal: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal);
+  };
+  const interrupted = (signal: NodeJS.Signals): void => {
+    end(signal);
+    process.exitCode = signal === 'SIGINT' ? 130 : 143;
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  const timers = [
+    setTimeout(() => {
+      progress(`suite ${suite.name} takes longer than ${suite.limit} minutes: ending it`);
+      end('SIGTERM');
+    }, suite.limit * 60_000),
+    setTimeout(() => end('SIGKILL'), suite.limit * 60_000 + 30_000),
+  ];
+  const status = await new Promise<number | null>((resolve) => {
+    child.on('error', () => resolve(null));
+    child.on('close', resolve);
+  });
+  timers.forEach(clearTimeout);
+  process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  if (process.exitCode !== undefined) process.exit();
+  return status;
 }
 
 interface JestReport {

@@ -1,5 +1,6 @@
 /** A nameserver in this process: answers what the test says, over UDP and, for cut answers, over TCP. */
 import dgram from 'node:dgram';
+import { once } from 'node:events';
 import net from 'node:net';
 import * as packet from 'dns-packet';
 
@@ -13,7 +14,13 @@ export class FakeDns {
   rcode = 0;
   readonly asked: string[] = [];
   private readonly udp = dgram.createSocket('udp4');
-  private tcp: net.Server | null = null;
+  private readonly tcp = net.createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (data) => {
+      this.asked.push('tcp');
+      socket.end(packet.streamEncode(this.answer(packet.streamDecode(data), false)));
+    });
+  });
 
   /** Answers the port. */
   async start(): Promise<number> {
@@ -26,22 +33,25 @@ export class FakeDns {
         from.address,
       );
     });
-    await new Promise<void>((resolve) => this.udp.bind(0, '127.0.0.1', resolve));
-    const { port } = this.udp.address();
-    this.tcp = net.createServer((socket) => {
-      socket.on('error', () => socket.destroy());
-      socket.once('data', (data) => {
-        this.asked.push('tcp');
-        socket.end(packet.streamEncode(this.answer(packet.streamDecode(data), false)));
-      });
-    });
-    await new Promise<void>((resolve) => this.tcp?.listen(port, '127.0.0.1', resolve));
-    return port;
+    for (;;) {
+      await once(this.tcp.listen(0, '127.0.0.1'), 'listening');
+      const { port } = this.tcp.address() as net.AddressInfo;
+      const bound = once(this.udp, 'listening');
+      this.udp.bind(port, '127.0.0.1');
+      try {
+        await bound;
+        return port;
+      } catch (error) {
+        // A port that is free for TCP may be taken for UDP.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        await new Promise((resolve) => this.tcp.close(resolve));
+      }
+    }
   }
 
   async stop(): Promise<void> {
     await new Promise<void>((resolve) => this.udp.close(() => resolve()));
-    await new Promise<void>((resolve) => (this.tcp === null ? resolve() : this.tcp.close(() => resolve())));
+    await new Promise<void>((resolve) => this.tcp.close(() => resolve()));
   }
 
   private answer(query: packet.Packet, cut: boolean): packet.Packet {

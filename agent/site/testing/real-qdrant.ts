@@ -53,6 +53,7 @@ export class RealQdrant {
     const child = spawn(this.executable, ['--config-path', join(this.folder, 'config.yaml')], {
       cwd: this.folder,
       stdio: 'ignore',
+      detached: true, // a group of its own, for kill()
     });
     this.child = child;
     const endsAt = Date.now() + 60_000;
@@ -67,19 +68,32 @@ export class RealQdrant {
     }
   }
 
+  /** Ends the whole group and awaits its end, as systemd does with a cgroup: a server may keep its shards in processes. */
   async kill(): Promise<void> {
     const { child } = this;
     this.child = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((done) => child.once('exit', done));
-    child.kill('SIGKILL');
-    await gone;
+    if (child?.pid === undefined) return;
+    const endsAt = Date.now() + 10_000;
+    while (signalGroup(child.pid, 'SIGKILL')) {
+      if (Date.now() > endsAt) throw new Error(`processes of group ${child.pid} outlive SIGKILL`);
+      await new Promise((wait) => setTimeout(wait, 10));
+    }
   }
 
   async dispose(): Promise<void> {
     await this.kill();
     await this.client.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** False once nobody is left in the group. */
+function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-leader, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }
 

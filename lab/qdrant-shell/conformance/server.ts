@@ -95,6 +95,7 @@ export class Server {
       cwd: this.folder,
       env: { ...process.env, ...this.options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // a group of its own, whose end shows that its shards' processes are gone too
     });
     this.child = child;
     child.stdout.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
@@ -126,6 +127,11 @@ export class Server {
     const ended = once(child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
     child.kill(signal);
     await ended;
+    const deadline = Date.now() + STOP_MS;
+    while (hasGroup(child.pid)) {
+      if (Date.now() > deadline) throw new Error(`processes of group ${child.pid} outlive their server`);
+      await delay(10);
+    }
   }
 
   private async answers(): Promise<boolean> {
@@ -133,6 +139,16 @@ export class Server {
       (response) => response.ok,
       () => false,
     );
+  }
+}
+
+function hasGroup(leader: number | undefined): boolean {
+  if (leader === undefined) return false;
+  try {
+    return process.kill(-leader, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }
 
