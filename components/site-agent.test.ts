@@ -28,7 +28,7 @@ const spec = {
     region: 'r',
     leaseBucket: 'lease',
     snapshotBucket: 'snaps',
-    credentials: 'account',
+    credentials: 'account' as const,
   },
   snapshots: { rpoSeconds: 3600, retain: 48, holdWritesSeconds: 5 },
   parity: { configHash: 'h', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },

@@ -30,11 +30,18 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     peer: _peer,
     initialHolder: _first,
     parity: _parity,
+    store: { credentials: _credentials, ...store },
     ...sharedAgent
   } = agent;
   const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, tls, ...sharedEdge } = edge;
   const sharedTls = tls.mode === 'acme' ? { ...tls, names: [] } : tls;
-  return { vectors, inference, timers, agent: sharedAgent, edge: { ...sharedEdge, tls: sharedTls } };
+  return {
+    vectors,
+    inference,
+    timers,
+    agent: { ...sharedAgent, store },
+    edge: { ...sharedEdge, tls: sharedTls },
+  };
 }
 
 /** SHA-256 in lower-case hex. */

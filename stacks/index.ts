@@ -1,11 +1,15 @@
-/** The program of every stack: what it declares depends on `stackKind` alone. */
+/** The program of every stack: what it declares depends on `stackKind` and on the platform. */
 import { buildAgentBundle } from '../infra/bundle';
 import { loadConfig } from '../infra/config';
+import { declareAwsSite } from './aws-site';
+import { declareAwsWitness } from './aws-witness';
 import { declareSite } from './site';
 import { declareWitness } from './witness';
 
 export = async () => {
   const config = loadConfig();
   const bundle = buildAgentBundle();
-  return config.kind === 'witness' ? declareWitness(config, bundle) : await declareSite(config, bundle);
+  if (config.kind === 'witness')
+    return config.platform === 'aws' ? await declareAwsWitness(config) : declareWitness(config, bundle);
+  return config.platform === 'aws' ? await declareAwsSite(config, bundle) : await declareSite(config, bundle);
 };

@@ -10,8 +10,10 @@ import type { AgentBundle } from '../infra/bundle';
 import type { SiteConfig } from '../infra/config';
 import type { SiteOutputs } from '../infra/contract/stack-outputs';
 import { siteSections } from '../infra/specs/site';
+import { declareSiteRecord } from './dns';
 import type { AsInputs } from './outputs';
 import { serverArgs } from './server-args';
+import { siteOutputs } from './site-outputs';
 import { readWitness } from './witness-reference';
 
 /** A site: the whole service on one server, active or warm; which of the two is the lease's business. */
@@ -64,21 +66,9 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
   const edge = new Edge('edge', { host, after: [agent], spec: spec.edge }, opts);
   new SnapshotSync('snapshots', { host, after: [edge], spec: spec.timers }, opts);
 
-  return {
-    kind: 'site',
-    site: own.site,
-    platform: 'dedicated',
-    peerSite: peer.site,
+  declareSiteRecord(config, witness.facts);
+  return siteOutputs(config, {
     servers: [{ name: server.name, address: server.address }],
-    serviceUrl: `https://${settings.serviceHost}`,
-    siteUrl: `https://${own.host}`,
-    peerUrl: `https://${peer.host}`,
-    dnsTtlSeconds: settings.dnsTtlSeconds,
-    switchingMode: settings.switchingMode,
     configHash: spec.agent.parity.configHash,
-    modelName: settings.modelName,
-    modelSha256: settings.modelSha256,
-    qdrantVersion: settings.qdrantVersion,
-    budget: config.budget,
-  };
+  });
 }

@@ -74,12 +74,12 @@ function world(config: ConfigInput, more: MockWorld = {}): MockWorld {
 
 function site() {
   const config = loadConfig();
-  if (config.kind !== 'site') throw new TypeError('expected a site');
+  if (config.kind !== 'site' || config.platform !== 'dedicated') throw new TypeError('expected a site');
   return declareSite(config, BUNDLE);
 }
 function witness() {
   const config = loadConfig();
-  if (config.kind !== 'witness') throw new TypeError('expected a witness');
+  if (config.kind !== 'witness' || config.platform !== 'dedicated') throw new TypeError('expected a witness');
   return declareWitness(config, BUNDLE);
 }
 

@@ -1,4 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { z } from 'zod';
+import type { ObjectStoreArns } from '../components/aws/store-access';
 import { FailoverError } from '../infra/errors';
 import { WitnessOutputs } from '../infra/contract/stack-outputs';
 
@@ -10,7 +12,8 @@ const Facts = WitnessOutputs.pick({
   leaseBucket: true,
   snapshotBucket: true,
 });
-type Facts = ReturnType<typeof Facts.parse>;
+const OptionalFacts = WitnessOutputs.pick({ aws: true, route53: true });
+export type WitnessFacts = z.output<typeof Facts> & z.output<typeof OptionalFacts>;
 type SecretName = 'clientKey' | 'operatorKey' | 'peerKey' | 'qdrantKey' | 'vllmKey' | 'tsigKey';
 
 export class WitnessNotReadyError extends FailoverError {
@@ -36,7 +39,9 @@ export class WitnessMismatchError extends FailoverError {
 
 /** What a site reads of the witness's stack. */
 export interface WitnessReference {
-  readonly facts: Facts;
+  readonly facts: WitnessFacts;
+  /** @throws WitnessNotReadyError when the witness is not on AWS. */
+  aws(): AwsFacts;
   secret(name: SecretName): pulumi.Output<string>;
   /** The site's account at the object store. */
   readonly storeAccount: pulumi.Output<{ accessKey: string; secretKey: string }>;
@@ -48,13 +53,43 @@ export interface WitnessExpectation {
   readonly serviceHost: string;
 }
 
-async function readFacts(reference: pulumi.StackReference, stackName: string): Promise<Facts> {
-  const names = Object.keys(Facts.shape);
+/** The witness on AWS, as a site on AWS needs it. */
+export interface AwsFacts {
+  readonly accountId: string;
+  readonly store: ObjectStoreArns;
+  /** ARNs of the shared secrets by the credentials that they become. */
+  secretsIn(region: string): Readonly<Record<string, string>>;
+  secretsKeyArn(region: string): string;
+  /** Where a secret of the region has its replica. */
+  otherRegion(region: string): string;
+}
+
+function awsFacts(stackName: string, outputs: WitnessOutputs['aws']): AwsFacts {
+  if (outputs === undefined)
+    throw new WitnessNotReadyError(stackName, 'was deployed to a dedicated server and not to AWS');
+  const { accountId, secrets, ...store } = outputs;
+  const regional = (region: string) => {
+    const found = secrets[region];
+    if (found === undefined) throw new WitnessNotReadyError(stackName, `keeps no secrets in ${region}`);
+    return found;
+  };
+  return {
+    accountId,
+    store,
+    secretsIn: (region) => regional(region).arns,
+    secretsKeyArn: (region) => regional(region).keyArn,
+    otherRegion: (region) => Object.keys(secrets).find((other) => other !== region) ?? region,
+  };
+}
+
+async function readFacts(reference: pulumi.StackReference, stackName: string): Promise<WitnessFacts> {
+  const required = Object.keys(Facts.shape);
+  const names = [...required, ...Object.keys(OptionalFacts.shape)];
   const values = await Promise.all(names.map((name) => reference.getOutputDetails(name)));
   const outputs = Object.fromEntries(names.map((name, index) => [name, values[index]?.value as unknown]));
-  const absent = names.filter((name) => outputs[name] === undefined || outputs[name] === null);
+  const absent = required.filter((name) => outputs[name] === undefined || outputs[name] === null);
   if (absent.length > 0) throw new WitnessNotReadyError(stackName, `has no output ${absent.join(', ')}`);
-  return Facts.parse(outputs);
+  return { ...Facts.parse(outputs), ...OptionalFacts.parse(outputs) };
 }
 
 /**
@@ -74,6 +109,7 @@ export async function readWitness(
   const read = (name: string): pulumi.Output<unknown> => pulumi.secret(reference.requireOutput(name));
   return {
     facts,
+    aws: () => awsFacts(stackName, facts.aws),
     secret: (name) => read(name).apply((value) => WitnessOutputs.shape[name].parse(value)),
     storeAccount: read('storeAccounts').apply((value) => {
       const account = WitnessOutputs.shape.storeAccounts.parse(value)[expected.site];

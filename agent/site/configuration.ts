@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ALERT_CREDENTIALS, type CredentialNeeds, DNS_TOKEN } from '../../infra/contract/agent-credentials';
+import type { AlertTargetKind } from '../../infra/contract/outward-spec';
 import { SiteAgentSpec, type CredentialName } from '../../infra/contract/site-spec';
 import { AgentError } from '../shared/errors';
 import { messageOf } from './errors';
@@ -17,6 +19,10 @@ export interface Credentials {
   readonly vllmKey: string;
   /** Absent where the instance's role opens the store. */
   readonly store?: { readonly accessKey: string; readonly secretKey: string };
+  /** Where the agent moves a DNS record. */
+  readonly dnsToken?: string;
+  /** Key or address of each alert target. */
+  readonly alerts?: Readonly<Partial<Record<AlertTargetKind, string>>>;
 }
 
 export async function readConfiguration(path: string): Promise<SiteAgentSpec> {
@@ -40,10 +46,7 @@ export async function readConfiguration(path: string): Promise<SiteAgentSpec> {
   return parsed.data;
 }
 
-export async function readCredentials(
-  folder: string,
-  store: SiteAgentSpec['store']['credentials'],
-): Promise<Credentials> {
+export async function readCredentials(folder: string, needs: CredentialNeeds): Promise<Credentials> {
   const read = async (name: CredentialName): Promise<string> => {
     const path = join(folder, name);
     let value: string;
@@ -61,12 +64,16 @@ export async function readCredentials(
       throw new ConfigurationInvalidError(`The credential ${path} is empty. Apply the stack again.`);
     return value;
   };
+  const alerts: Partial<Record<AlertTargetKind, string>> = {};
+  for (const { kind } of needs.alerts?.targets ?? []) alerts[kind] = await read(ALERT_CREDENTIALS[kind]);
   return {
+    alerts,
     operatorKey: await read('operator-key'),
     peerKey: await read('peer-key'),
     qdrantKey: await read('qdrant-key'),
     vllmKey: await read('vllm-key'),
-    ...(store === 'instance'
+    ...(needs.dnsRecord === undefined ? {} : { dnsToken: await read(DNS_TOKEN) }),
+    ...(needs.store.credentials === 'instance'
       ? {}
       : { store: { accessKey: await read('store-access-key'), secretKey: await read('store-secret-key') } }),
   };

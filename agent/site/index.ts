@@ -17,12 +17,12 @@ const STAGING_FOLDER = '/var/lib/failover-qdrant/snapshots/failover-staging';
 export async function runDaemon(configPath: string, credentialsDirectory: string): Promise<void> {
   const logger = createLogger('failover-agent');
   const spec = await readConfiguration(configPath);
-  const credentials = await readCredentials(credentialsDirectory, spec.store.credentials);
+  const credentials = await readCredentials(credentialsDirectory, spec);
   const store = {
     endpoint: spec.store.endpoint,
     region: spec.store.region,
     ...(credentials.store === undefined ? {} : { account: credentials.store }),
-    ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
+    ...(spec.store.caCertificate === undefined ? {} : { caCertificate: spec.store.caCertificate }),
   };
   const site = await startSite({
     spec,

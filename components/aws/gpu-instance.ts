@@ -20,6 +20,8 @@ export interface GpuInstanceArgs {
   readonly rootVolumeGib: number;
   /** Holds the vectors and the model; outlives the instance. */
   readonly dataVolumeGib: number;
+  /** Elastic address of the account in that region, allocated beforehand: peer, witness and DNS name it. */
+  readonly address: string;
   /** Pay for the capacity all the time, so that a stopped or lost instance can be started again for sure. */
   readonly reserveCapacity: boolean;
 }
@@ -29,14 +31,12 @@ const GP3_IOPS = 3000;
 const GP3_MIBPS = 125;
 
 /**
- * A GPU instance without SSH, its data volume and its address. Capacity is not guaranteed unless it is reserved: in a
+ * A GPU instance without SSH, its data volume and its elastic address. Capacity is not guaranteed unless it is reserved: in a
  * region that takes over from another, GPUs are what everybody wants at once.
  */
 export class GpuInstance extends pulumi.ComponentResource {
   readonly instanceId: pulumi.Output<string>;
   readonly dataVolumeId: pulumi.Output<string>;
-  /** The elastic address: stays when the instance is replaced. */
-  readonly publicIp: pulumi.Output<string>;
 
   constructor(name: string, args: GpuInstanceArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:aws:GpuInstance', name, {}, opts);
@@ -104,16 +104,15 @@ export class GpuInstance extends pulumi.ComponentResource {
       },
       { ...child, deleteBeforeReplace: true },
     );
-    const address = new aws.ec2.Eip(`${name}-address`, { region, domain: 'vpc', tags }, child);
+    const { id } = aws.ec2.getElasticIpOutput({ region, publicIp: args.address }, child);
     new aws.ec2.EipAssociation(
-      `${name}-address-association`,
-      { region, allocationId: address.id, instanceId: instance.id },
-      child,
+      `${name}-address`,
+      { region, allocationId: id, instanceId: instance.id },
+      { ...child, deleteBeforeReplace: true },
     );
     this.instanceId = instance.id;
     this.dataVolumeId = volume.id;
-    this.publicIp = address.publicIp;
-    this.registerOutputs({ instanceId: this.instanceId, publicIp: this.publicIp });
+    this.registerOutputs({ instanceId: this.instanceId, dataVolumeId: this.dataVolumeId });
   }
 
   private reserve(

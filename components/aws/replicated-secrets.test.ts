@@ -17,14 +17,14 @@ describe('ReplicatedSecrets', () => {
     const { resources } = await declare();
     expect(named(resources, 'secrets-key').inputs).toEqual({
       region: 'eu-west-2',
-      description: 'Secrets and stored objects of failover',
+      description: 'Secrets of failover',
       multiRegion: true,
       enableKeyRotation: true,
       deletionWindowInDays: 30,
     });
     expect(named(resources, 'secrets-key-replica').inputs).toEqual({
       region: 'eu-central-1',
-      description: 'Secrets and stored objects of failover',
+      description: 'Secrets of failover',
       primaryKeyArn: 'arn:secrets-key',
       deletionWindowInDays: 30,
     });

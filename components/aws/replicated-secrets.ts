@@ -10,6 +10,13 @@ export interface ReplicatedSecretsArgs {
   readonly replicaRegion: string;
   /** By name. */
   readonly values: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Multi-region keys of both regions that exist already; absent: a pair of its own. */
+  readonly keys?: KeyPair;
+}
+
+export interface KeyPair {
+  readonly keyArn: pulumi.Input<string>;
+  readonly replicaKeyArn: pulumi.Input<string>;
 }
 
 /** Longer than any rotation; a deleted secret can be had back for so long. AWS allows 7 to 30. */
@@ -32,7 +39,37 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
     super('failover:aws:ReplicatedSecrets', name, {}, opts);
     const child = { parent: this };
     const { prefix, region, replicaRegion } = args;
-    const description = `Secrets and stored objects of ${prefix}`;
+    const keys = args.keys ?? this.makeKeys(name, args);
+    this.keyArn = pulumi.output(keys.keyArn);
+    this.replicaKeyArn = pulumi.output(keys.replicaKeyArn);
+    this.secretArns = Object.fromEntries(
+      Object.entries(args.values).map(([secretName, value]) => {
+        const secret = new aws.secretsmanager.Secret(
+          `${name}-${secretName}`,
+          {
+            region,
+            name: `${prefix}/${secretName}`,
+            kmsKeyId: this.keyArn,
+            replicas: [{ region: replicaRegion, kmsKeyId: this.replicaKeyArn }],
+            recoveryWindowInDays: RECOVERY_DAYS,
+            // A replica that exists already is somebody's: never overwritten.
+            forceOverwriteReplicaSecret: false,
+          },
+          child,
+        );
+        new aws.secretsmanager.SecretVersion(
+          `${name}-${secretName}-value`,
+          { region, secretId: secret.id, secretString: pulumi.secret(value) },
+          child,
+        );
+        return [secretName, secret.arn];
+      }),
+    );
+    this.registerOutputs({ keyArn: this.keyArn, replicaKeyArn: this.replicaKeyArn });
+  }
+  private makeKeys(name: string, { prefix, region, replicaRegion }: ReplicatedSecretsArgs): KeyPair {
+    const child = { parent: this };
+    const description = `Secrets of ${prefix}`;
     const key = new aws.kms.Key(
       `${name}-key`,
       {
@@ -54,31 +91,6 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
       },
       child,
     );
-    this.keyArn = key.arn;
-    this.replicaKeyArn = replica.arn;
-    this.secretArns = Object.fromEntries(
-      Object.entries(args.values).map(([secretName, value]) => {
-        const secret = new aws.secretsmanager.Secret(
-          `${name}-${secretName}`,
-          {
-            region,
-            name: `${prefix}/${secretName}`,
-            kmsKeyId: key.arn,
-            replicas: [{ region: replicaRegion, kmsKeyId: replica.arn }],
-            recoveryWindowInDays: RECOVERY_DAYS,
-            // A replica that exists already is somebody's: never overwritten.
-            forceOverwriteReplicaSecret: false,
-          },
-          child,
-        );
-        new aws.secretsmanager.SecretVersion(
-          `${name}-${secretName}-value`,
-          { region, secretId: secret.id, secretString: pulumi.secret(value) },
-          child,
-        );
-        return [secretName, secret.arn];
-      }),
-    );
-    this.registerOutputs({ keyArn: this.keyArn, replicaKeyArn: this.replicaKeyArn });
+    return { keyArn: key.arn, replicaKeyArn: replica.arn };
   }
 }

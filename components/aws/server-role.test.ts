@@ -5,11 +5,14 @@ const declare = () =>
   record(
     () =>
       void new ServerRole('uk-servers', {
-        ownBucketArn: 'arn:own',
-        peerBucketArn: 'arn:peer',
+        site: 'uk',
+        deployBucketArn: 'arn:deploy',
+        deployKeyArn: 'arn:deploy-key',
+        snapshotBucketArn: 'arn:snapshots',
         leaseBucketArn: 'arn:lease',
+        storeKeyArn: 'arn:store-key',
         secretArns: ['arn:secret'],
-        kmsKeyArns: ['arn:key'],
+        secretsKeyArn: 'arn:secrets-key',
       }),
   );
 
@@ -31,25 +34,32 @@ describe('ServerRole', () => {
     expect(
       Object.fromEntries((await statements()).map((each) => [each.Sid, [each.Action, each.Resource]])),
     ).toEqual({
-      ReadDesiredState: [['s3:GetObject'], ['arn:own/bundles/*', 'arn:own/specs/*', 'arn:own/desired/*']],
-      WriteStatus: [['s3:PutObject'], ['arn:own/status/*']],
-      OwnPublishes: [
-        ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
-        ['arn:own/publishes/*'],
+      ReadDesiredState: [
+        ['s3:GetObject'],
+        ['arn:deploy/bundles/*', 'arn:deploy/specs/*', 'arn:deploy/desired/*'],
       ],
-      PeerPublishes: [['s3:GetObject'], ['arn:peer/publishes/*']],
-      ListBuckets: [['s3:ListBucket'], ['arn:own', 'arn:peer', 'arn:lease']],
-      Lease: [['s3:GetObject', 's3:PutObject'], ['arn:lease/*']],
+      WriteStatus: [['s3:PutObject'], ['arn:deploy/status/*']],
+      UseDeployKey: [['kms:Decrypt', 'kms:GenerateDataKey'], ['arn:deploy-key']],
       ReadSecrets: [['secretsmanager:GetSecretValue'], ['arn:secret']],
-      UseKeys: [['kms:Decrypt', 'kms:GenerateDataKey'], ['arn:key']],
+      UseSecretsKey: [['kms:Decrypt'], ['arn:secrets-key']],
+      Lease: [['s3:GetObject', 's3:PutObject'], ['arn:lease/*']],
+      ReadPublishes: [['s3:GetObject'], ['arn:snapshots/*']],
+      OwnPublishes: [['s3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'], ['arn:snapshots/uk/*']],
+      PointToLatest: [['s3:PutObject'], ['arn:snapshots/latest']],
+      ListStore: [['s3:ListBucket'], ['arn:lease', 'arn:snapshots']],
+      UseStoreKey: [['kms:Decrypt', 'kms:GenerateDataKey'], ['arn:store-key']],
     });
   });
 
-  it('lets nobody delete or overwrite the publishes of the peer', async () => {
-    const onPeer = (await statements()).filter(({ Resource }) =>
-      Resource.some((arn) => arn.startsWith('arn:peer')),
+  it('lets nobody delete the lease, nor change what the peer published', async () => {
+    const changing = (await statements()).filter(({ Action }) =>
+      Action.some((action) => /^s3:(Put|Delete)/.test(action)),
     );
-    expect(onPeer.flatMap(({ Action }) => Action).sort()).toEqual(['s3:GetObject', 's3:ListBucket']);
+    expect(
+      changing.flatMap(({ Resource }) => Resource).filter((arn) => arn.startsWith('arn:snapshots')),
+    ).toEqual(['arn:snapshots/uk/*', 'arn:snapshots/latest']);
+    const deleting = changing.filter(({ Action }) => Action.includes('s3:DeleteObject'));
+    expect(deleting.map(({ Sid }) => Sid)).toEqual(['OwnPublishes']);
   });
 
   it('has no wildcard action or resource', async () => {

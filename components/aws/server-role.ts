@@ -1,16 +1,17 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { allow, type ObjectStoreArns, storeStatements } from './store-access';
 
-export interface ServerRoleArgs {
-  /** The site's own bucket: releases, specs, status and its publishes. */
-  readonly ownBucketArn: pulumi.Input<string>;
-  /** The other site's bucket: read, never written. */
-  readonly peerBucketArn: pulumi.Input<string>;
-  readonly leaseBucketArn: pulumi.Input<string>;
+export interface ServerRoleArgs extends ObjectStoreArns {
+  readonly site: string;
+  /** The site's own bucket of releases, specs and status. */
+  readonly deployBucketArn: pulumi.Input<string>;
+  /** Key that its objects are encrypted with. */
+  readonly deployKeyArn: pulumi.Input<string>;
   /** Every secret that servers of this site read, in this site's region. */
   readonly secretArns: readonly pulumi.Input<string>[];
-  /** Keys of the secrets and buckets above. */
-  readonly kmsKeyArns: readonly pulumi.Input<string>[];
+  /** Key of those secrets, in this site's region. */
+  readonly secretsKeyArn: pulumi.Input<string>;
 }
 
 const TRUST = JSON.stringify({
@@ -20,10 +21,7 @@ const TRUST = JSON.stringify({
 /** Session Manager in place of SSH. */
 const SSM_POLICY = 'arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore';
 
-/**
- * What a site's servers may do, by exact ARNs. Neither site can delete or overwrite the other's publishes; both may
- * change the lease, whose object only ever changes by compare-and-swap.
- */
+/** What a site's servers may do, by exact ARNs: read what they should be, say what they are, and use the object store. */
 export class ServerRole extends pulumi.ComponentResource {
   readonly roleArn: pulumi.Output<string>;
   readonly instanceProfileName: pulumi.Output<string>;
@@ -34,7 +32,7 @@ export class ServerRole extends pulumi.ComponentResource {
     const role = new aws.iam.Role(
       name,
       {
-        description: `Servers of ${name}: their own data, the lease, and reading the peer's`,
+        description: `Servers of ${name}: what they should be, their secrets, the object store`,
         assumeRolePolicy: TRUST,
       },
       child,
@@ -56,30 +54,13 @@ export class ServerRole extends pulumi.ComponentResource {
 }
 
 function statements(args: ServerRoleArgs): object[] {
-  const within = (arn: pulumi.Input<string>, prefix: string) => pulumi.interpolate`${arn}/${prefix}*`;
-  const allow = (Sid: string, Action: readonly string[], Resource: readonly pulumi.Input<string>[]) => ({
-    Sid,
-    Effect: 'Allow',
-    Action,
-    Resource,
-  });
+  const within = (prefix: string) => pulumi.interpolate`${args.deployBucketArn}/${prefix}*`;
   return [
-    allow(
-      'ReadDesiredState',
-      ['s3:GetObject'],
-      ['bundles/', 'specs/', 'desired/'].map((prefix) => within(args.ownBucketArn, prefix)),
-    ),
-    allow('WriteStatus', ['s3:PutObject'], [within(args.ownBucketArn, 'status/')]),
-    allow(
-      'OwnPublishes',
-      ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
-      [within(args.ownBucketArn, 'publishes/')],
-    ),
-    allow('PeerPublishes', ['s3:GetObject'], [within(args.peerBucketArn, 'publishes/')]),
-    allow('ListBuckets', ['s3:ListBucket'], [args.ownBucketArn, args.peerBucketArn, args.leaseBucketArn]),
-    // No deletion: the lease's history stays.
-    allow('Lease', ['s3:GetObject', 's3:PutObject'], [within(args.leaseBucketArn, '')]),
+    allow('ReadDesiredState', ['s3:GetObject'], ['bundles/', 'specs/', 'desired/'].map(within)),
+    allow('WriteStatus', ['s3:PutObject'], [within('status/')]),
+    allow('UseDeployKey', ['kms:Decrypt', 'kms:GenerateDataKey'], [args.deployKeyArn]),
     allow('ReadSecrets', ['secretsmanager:GetSecretValue'], args.secretArns),
-    allow('UseKeys', ['kms:Decrypt', 'kms:GenerateDataKey'], args.kmsKeyArns),
+    allow('UseSecretsKey', ['kms:Decrypt'], [args.secretsKeyArn]),
+    ...storeStatements(args.site, args),
   ];
 }

@@ -58,6 +58,8 @@ export interface MockWorld {
   readonly config?: Readonly<Record<string, string>>;
   /** Outputs of the stack that a StackReference reads. */
   readonly referencedOutputs?: Readonly<Record<string, unknown>>;
+  /** What the provider's functions answer, by their tokens. */
+  readonly functions?: Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => object>>;
 }
 
 /** What the provider would have added to the inputs. */
@@ -73,14 +75,13 @@ function computed(
     };
   }
   if (type === 'random:index/randomPassword:RandomPassword') return { result: `generated for ${name}` };
-  if (type === 'aws:ec2/eip:Eip') return { publicIp: '192.0.2.1' };
   return type.startsWith('aws:') ? { arn: `arn:${name}` } : {};
 }
 
 /** Run a program against the mock engine; returns what it registered, in order, and what it returned. */
 export async function record<Result>(
   program: () => Result | Promise<Result>,
-  { stack = 'test', preview = false, config = {}, referencedOutputs = {} }: MockWorld = {},
+  { stack = 'test', preview = false, config = {}, referencedOutputs = {}, functions = {} }: MockWorld = {},
 ): Promise<{ resources: readonly Recorded[]; result: Result }> {
   const resources: Recorded[] = [];
   await pulumi.runtime.setMocks(
@@ -89,7 +90,7 @@ export async function record<Result>(
         id: `${name}-id`,
         state: { ...(inputs as object), ...computed(type, name, referencedOutputs) },
       }),
-      call: () => ({}),
+      call: ({ token, inputs }) => functions[token]?.(inputs as Record<string, unknown>) ?? {},
     },
     'failover',
     stack,

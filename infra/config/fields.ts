@@ -89,6 +89,8 @@ export const server = z.strictObject(
   { error: serverError },
 );
 
+export const platform = () => oneOf(['dedicated', 'aws']);
+
 const siteNameError = 'lower-case letters, digits and hyphens, at most 32, such as uk-primary';
 const siteHostError = 'a full DNS name in lower case such as uk.example.com';
 const siteAddressesError = 'at least one IP address';
@@ -97,6 +99,8 @@ export const site = z.strictObject(
     site: z.string({ error: siteNameError }).regex(SITE_NAME, siteNameError),
     host: z.string({ error: siteHostError }).regex(HOST_NAME, siteHostError),
     addresses: z.array(ipAddress, { error: siteAddressesError }).min(1, siteAddressesError),
+    platform: platform().default('dedicated'),
+    region: regionOrUnset().default(''),
   },
-  { error: 'a site as {site, host, addresses}' },
+  { error: 'a site as {site, host, addresses}, with platform and region if it is not on dedicated servers' },
 );

@@ -120,8 +120,6 @@ describe('what a stack is', () => {
   it.each([
     ['a missing stack kind', { stackKind: '' }, 'stackKind'],
     ['an unknown stack kind', { stackKind: 'spare' }, 'stackKind'],
-    ['a platform that is not built yet', { platform: 'aws' }, 'platform'],
-    ['a DNS provider that is not built yet', { dnsProvider: 'route53' }, 'dnsProvider'],
     ['an unknown DNS provider', { dnsProvider: 'bind' }, 'dnsProvider'],
     ['a stack without a server', { servers: [] }, 'servers'],
     [
@@ -145,12 +143,6 @@ describe('what a stack is', () => {
     ['a map that is none', { inferenceEnvironment: 'A=1' }, 'inferenceEnvironment'],
   ])('refuses %s', (_what, change, key) => {
     expect(refusesOnly(change)).toMatchObject({ key });
-  });
-
-  it('says what is planned when a choice is not built yet', () => {
-    expect(refusesOnly({ dnsProvider: 'cloudflare' }).allowed).toMatch(
-      /powerdns; route53 and cloudflare are planned/,
-    );
   });
 
   it.each([

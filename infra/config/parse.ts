@@ -4,7 +4,7 @@ import type { BudgetOutput, CostOutput } from '../contract/stack-outputs';
 import { computeCost } from '../costs';
 import { decodeConfig, type RawConfig } from './decode';
 import type { ReadText } from './files';
-import { initialSiteOf, serviceHostOf, witnessHostOf } from './names';
+import { initialSiteOf, PLATFORM_KEYS, platformOf, serviceHostOf, witnessHostOf } from './names';
 import { ConfigurationError } from './problems';
 import { RULES } from './rules';
 import type { FlatConfig } from './schema';
@@ -55,10 +55,11 @@ function brokenRule(): never {
 /** @throws ConfigurationError naming each problem, with what is allowed and what to do. */
 export function parseConfig(stack: string, raw: RawConfig, ports: ParsePorts): ParsedConfig {
   const { config, badKeys, problems: shapeProblems } = decodeConfig(raw);
+  const placed = !PLATFORM_KEYS.some((key) => badKeys.has(key));
   const applicable = RULES.filter(
     ({ kind, platform, reads }) =>
       (kind === undefined || kind === config.stackKind) &&
-      (platform === undefined || platform === config.platform) &&
+      (platform === undefined || (placed && platform === platformOf(config))) &&
       !reads.some((key) => badKeys.has(key)),
   );
   const problems = [...shapeProblems, ...applicable.flatMap(({ check }) => check(config))];
@@ -87,7 +88,7 @@ export function parseConfig(stack: string, raw: RawConfig, ports: ParsePorts): P
 }
 
 function hostingOf(config: FlatConfig): OnServers | OnAws {
-  if (config.platform === 'aws') return { platform: 'aws' };
+  if (platformOf(config) === 'aws') return { platform: 'aws' };
   const server = config.servers[0];
   if (server === undefined) brokenRule();
   return { platform: 'dedicated', server };

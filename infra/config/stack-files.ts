@@ -7,7 +7,7 @@ import {
   refuseSshPrivateKey,
   refuseTlsPrivateKey,
 } from './files';
-import { serviceHostOf, witnessHostOf } from './names';
+import { PLATFORM_KEYS, platformOf, serviceHostOf, witnessHostOf } from './names';
 import type { Problem } from './problems';
 import type { ConfigKey, FlatConfig } from './schema';
 
@@ -64,7 +64,7 @@ export function readStackFiles(
   }
 
   const sshPrivateKey =
-    config.platform === 'aws'
+    PLATFORM_KEYS.some((key) => badKeys.has(key)) || platformOf(config) === 'aws'
       ? undefined
       : take(
           'sshPrivateKeyFile',
@@ -79,7 +79,7 @@ export function readStackFiles(
   // Without a zone there are no names yet, and complaining of a certificate would only mislead.
   const namesKnown = config.zone !== '' && !NAME_KEYS.some((key) => badKeys.has(key));
   const hasOwnCertificate =
-    config.stackKind === 'witness' ? config.platform !== 'aws' : config.tlsMode === 'files';
+    config.stackKind === 'witness' ? platformOf(config) !== 'aws' : config.tlsMode === 'files';
   if (!hasOwnCertificate)
     return { files: { sshPrivateKey: sshPrivateKey ?? '', tls: undefined, caCertificate }, problems };
 

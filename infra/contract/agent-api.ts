@@ -117,6 +117,40 @@ export interface PublishInfo {
   readonly bytes: number;
 }
 
+/** The service's name where the agent moves it: `here` is verified, `failing` may be anywhere. */
+export interface DnsRecordStatus {
+  readonly name: string;
+  readonly state: 'not-holder' | 'here' | 'failing';
+  readonly detail: string;
+  /** In a row. */
+  readonly failures: number;
+  /** Since the agent started. */
+  readonly moves: number;
+  readonly checkedAgeSeconds: number | null;
+}
+
+export type AlertSeverity = 'critical' | 'error' | 'warning' | 'info';
+
+/** What the agent alerts of, and how telling it goes. */
+export interface AlertsStatus {
+  readonly open: readonly {
+    readonly key: string;
+    readonly severity: AlertSeverity;
+    readonly summary: string;
+    readonly since: string;
+  }[];
+  readonly targets: readonly {
+    readonly kind: string;
+    /** Messages still to be delivered. */
+    readonly waiting: number;
+    readonly delivered: number;
+    /** Given up because the target will never take them. */
+    readonly refused: number;
+    /** Null while the last try went well. */
+    readonly trouble: string | null;
+  }[];
+}
+
 /** GET /status and GET /peer/status. */
 export interface StatusResponse {
   readonly site: string;
@@ -157,6 +191,10 @@ export interface StatusResponse {
     readonly qdrantVersion: string;
   };
   readonly switching: { readonly mode: string };
+  /** Absent where DNS follows readiness by itself. */
+  readonly dnsRecord?: DnsRecordStatus;
+  /** Absent where the agent alerts nobody. */
+  readonly alerts?: AlertsStatus;
   /** Newest last, at most 200. */
   readonly events: readonly AgentEvent[];
 }

@@ -9,6 +9,7 @@
  * credential by its key and may be shown in a preview.
  */
 import { z } from 'zod';
+import { AlertsSpec, DnsRecordSpec } from './outward-spec';
 
 const port = z.number().int().min(1).max(65535);
 const seconds = z.number().positive();
@@ -36,6 +37,11 @@ export const CREDENTIALS = [
   'tls-certificate', // PEM chain
   'tls-private-key', // PEM
   'tsig-key', // ACME by DNS challenge: base64 HMAC-SHA256 key of RFC 2136 updates
+  'dns-token', // API token that may edit the records of the service's zone and nothing else
+  'alert-pagerduty-key', // routing key of an Events API v2 integration
+  'alert-opsgenie-key', // key of an API integration
+  'alert-slack-webhook', // address of an incoming webhook
+  'alert-webhook', // address that takes the agent's own JSON
 ] as const;
 export type CredentialName = (typeof CREDENTIALS)[number];
 export const CredentialsSpec = z.partialRecord(z.enum(CREDENTIALS), z.string().min(1));
@@ -154,6 +160,8 @@ export const SiteAgentSpec = z.strictObject({
     snapshotBucket: z.string(),
     /** account: the credentials `store-access-key` and `store-secret-key`; instance: the EC2 instance's role. */
     credentials: z.enum(['account', 'instance']).default('account'),
+    /** PEM of the authority that its certificate chains to; absent: the system's authorities. */
+    caCertificate: z.string().optional(),
   }),
   snapshots: z.strictObject({
     rpoSeconds: seconds,
@@ -166,6 +174,10 @@ export const SiteAgentSpec = z.strictObject({
   parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
   inference: z.strictObject({ port, modelName: z.string() }),
   vectors: z.strictObject({ port }),
+  /** Absent: DNS follows readiness by itself. */
+  dnsRecord: DnsRecordSpec.optional(),
+  /** Absent: nobody is told by the agent. */
+  alerts: AlertsSpec.optional(),
 });
 
 export const TimersSpec = z.strictObject({

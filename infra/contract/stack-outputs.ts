@@ -82,16 +82,16 @@ export const WitnessOutputs = z.object({
     .object({
       accountId: z.string(),
       namePrefix: z.string(),
-      zoneId: z.string(),
-      alertTopicArn: z.string(),
       leaseBucketArn: z.string(),
       snapshotBucketArn: z.string(),
       /** Of the buckets above. */
       storeKeyArn: z.string(),
-      /** By region: the key of the secrets, and each secret's ARN by its name. */
+      /** By region: the key of the secrets, and each secret's ARN by its name. Two regions, or none without sites on aws. */
       secrets: z.record(z.string(), z.object({ keyArn: z.string(), arns: z.record(z.string(), z.string()) })),
     })
     .optional(),
+  /** With dnsProvider route53. */
+  route53: z.object({ zoneId: z.string(), alertTopicArn: z.string() }).optional(),
   // Secret outputs; sites read them through a stack reference.
   clientKey: z.string(),
   operatorKey: z.string(),

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { SiteEntry } from '../config/parse';
 import type { FlatConfig } from '../config/schema';
 import type { FirewallSpec } from '../contract/site-spec';
 import { DNS_PORT, HTTPS_PORT, STORE_PORT } from './names';
@@ -8,7 +9,13 @@ const unique = (values: readonly string[]): string[] => [...new Set(values)];
 
 type FirewallConfig = Pick<
   FlatConfig,
-  'sites' | 'sshPort' | 'managementCidrs' | 'clientCidrs' | 'resolverCidrs' | 'witnessAddresses'
+  | 'sites'
+  | 'sshPort'
+  | 'managementCidrs'
+  | 'clientCidrs'
+  | 'dnsCheckerCidrs'
+  | 'resolverCidrs'
+  | 'witnessAddresses'
 >;
 
 function siteCidrs(config: FirewallConfig): string[] {
@@ -24,18 +31,32 @@ function sshRule(config: FirewallConfig): FirewallSpec['allow'][number] {
   };
 }
 
-/** A site takes HTTPS from clients, operators, its peer and the witness, which checks readiness. */
-export function siteFirewall(config: FirewallConfig, peerAddresses: readonly string[]): FirewallSpec {
-  const from = unique([
+/** Who may reach a site's edge: clients, operators, the peer, and whoever checks its readiness for DNS. */
+export function edgeCidrs(config: FirewallConfig, peerAddresses: readonly string[]): string[] {
+  return unique([
     ...config.clientCidrs,
     ...config.managementCidrs,
+    ...config.dnsCheckerCidrs,
     ...peerAddresses.map(hostCidr),
     ...config.witnessAddresses.map(hostCidr),
   ]);
+}
+
+/** A site takes HTTPS, and SSH unless it is on AWS, where Session Manager takes its place. */
+export function siteFirewall(
+  config: FirewallConfig,
+  own: Pick<SiteEntry, 'platform'>,
+  peerAddresses: readonly string[],
+): FirewallSpec {
   return {
     allow: [
-      sshRule(config),
-      { comment: 'HTTPS from clients, operators, peer and witness', protocol: 'tcp', port: HTTPS_PORT, from },
+      ...(own.platform === 'aws' ? [] : [sshRule(config)]),
+      {
+        comment: 'HTTPS from clients, operators, peer and DNS checks',
+        protocol: 'tcp',
+        port: HTTPS_PORT,
+        from: edgeCidrs(config, peerAddresses),
+      },
     ],
   };
 }

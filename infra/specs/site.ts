@@ -130,7 +130,9 @@ function agentSpec(
       region: witness.storeRegion,
       leaseBucket: witness.leaseBucket,
       snapshotBucket: witness.snapshotBucket,
-      credentials: settings.platform === 'aws' ? 'instance' : 'account',
+      // S3's own certificate comes from a public authority, whatever the sites' comes from.
+      ...(settings.witnessPlatform === 'aws' ? {} : authority(caCertificate)),
+      credentials: own.platform === 'aws' ? 'instance' : 'account',
     },
     snapshots: {
       rpoSeconds: settings.rpoSeconds,
@@ -144,7 +146,7 @@ function agentSpec(
 }
 
 export function siteSections(input: SiteInput): SiteSections {
-  const { settings, peer } = input;
+  const { settings, own, peer } = input;
   const vectors = vectorsSpec(settings);
   const inference = inferenceSpec(settings);
   const edge = edgeSpec(input);
@@ -155,7 +157,7 @@ export function siteSections(input: SiteInput): SiteSections {
   const draft = agentSpec(input, inference, vectors, '');
   const hash = configHash({ vectors, inference, edge, timers, agent: draft });
   return {
-    firewall: FirewallSpec.parse(siteFirewall(settings, peer.addresses)),
+    firewall: FirewallSpec.parse(siteFirewall(settings, own, peer.addresses)),
     vectors,
     inference,
     agent: { ...draft, parity: { ...draft.parity, configHash: hash } },

@@ -34,7 +34,7 @@ describe('a site', () => {
     expect(site({ sshPort: 2222 }).firewall.allow).toEqual([
       { comment: 'SSH from operators', protocol: 'tcp', port: 2222, from: ['10.9.0.0/24'] },
       {
-        comment: 'HTTPS from clients, operators, peer and witness',
+        comment: 'HTTPS from clients, operators, peer and DNS checks',
         protocol: 'tcp',
         port: 443,
         from: ['10.8.0.0/16', '10.9.0.0/24', '10.2.0.10/32', '10.3.0.10/32'],

@@ -42,7 +42,7 @@ export function witnessSections(settings: FlatConfig): WitnessSections {
       checkIntervalSeconds: settings.dnsCheckIntervalSeconds,
       nameserverHost: settings.witnessHost,
       nameserverAddress: settings.witnessAddresses[0],
-      sites: settings.sites,
+      sites: settings.sites.map(({ site, host, addresses }) => ({ site, host, addresses })),
       ...(settings.tlsMode === 'acme' ? { tsigName: TSIG_NAME } : {}),
     }),
   };

@@ -1,5 +1,6 @@
 import { AGENT_PORT, GATEWAY_PORT } from '../../../infra/contract/agent-api';
-import type { CredentialName, SiteAgentSpec } from '../../../infra/contract/site-spec';
+import { agentCredentials } from '../../../infra/contract/agent-credentials';
+import type { CredentialName } from '../../../infra/contract/site-spec';
 import { checkPort } from '../checks';
 import type { Converger } from '../converge';
 import {
@@ -17,17 +18,11 @@ import { QDRANT_USER, SNAPSHOTS_DIRECTORY } from './vectors';
 
 export const AGENT_UNIT = 'failover-agent.service';
 export const AGENT_USER = 'failover-agent';
-const KEYS = ['operator-key', 'peer-key', 'qdrant-key', 'vllm-key'] as const;
-const STORE_ACCOUNT = ['store-access-key', 'store-secret-key'] as const;
-
-type StoreCredentials = SiteAgentSpec['store']['credentials'];
-const credentialsFor = (store: StoreCredentials): readonly CredentialName[] =>
-  store === 'account' ? [...KEYS, ...STORE_ACCOUNT] : KEYS;
 
 export async function applyAgent({ converger, document }: SectionContext): Promise<void> {
   const spec = document.agent;
   if (spec === undefined) return;
-  const credentials = credentialsFor(spec.store.credentials);
+  const credentials = agentCredentials(spec);
   for (const name of credentials) await converger.credential(name);
   for (const port of [AGENT_PORT, GATEWAY_PORT]) {
     await checkPort(converger.host, { protocol: 'tcp', port, address: '127.0.0.1', unit: AGENT_UNIT });
@@ -41,13 +36,13 @@ export async function applyAgent({ converger, document }: SectionContext): Promi
   await converger.file(AGENT_CONFIG_PATH, `${JSON.stringify(spec, null, 2)}\n`);
   await ensureUnit(converger, {
     name: AGENT_UNIT,
-    content: agentUnit(spec.store.credentials),
+    content: agentUnit(credentials),
     inputs: [AGENT_CONFIG_PATH, ...BUNDLE_INPUTS, ...credentials.map(credentialPath)],
     ready: { timeoutSeconds: 60, probe: () => probe(converger) },
   });
 }
 
-export function agentUnit(store: StoreCredentials = 'account'): string {
+export function agentUnit(credentials: readonly CredentialName[]): string {
   return renderUnit([
     {
       name: 'Unit',
@@ -64,7 +59,7 @@ export function agentUnit(store: StoreCredentials = 'account'): string {
         `User=${AGENT_USER}`,
         `Group=${AGENT_USER}`,
         `SupplementaryGroups=${QDRANT_USER}`,
-        ...loadCredentials(credentialsFor(store)),
+        ...loadCredentials(credentials),
         'Environment=NODE_ENV=production',
         // Little is allocated between two collections, so that an idle agent stays under 100 MiB.
         `ExecStart=${NODE_PATH} --max-semi-space-size=1 ${BUNDLE_PATH} run`,

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { agentCredentials } from '../../../infra/contract/agent-credentials';
 import { fullDocument, makePair } from '../testing/documents';
 import { acmeUnit } from './acme';
 import { agentUnit } from './agent';
@@ -27,7 +28,7 @@ const acme = acmeUnit({
 });
 
 const UNITS: Record<string, string> = {
-  'failover-agent.service': agentUnit(),
+  'failover-agent.service': agentUnit(agentCredentials(document.agent!)),
   'failover-dns.service': dnsUnit(),
   'failover-edge.service': edgeUnit(),
   'failover-firewall.service': firewallUnit(),

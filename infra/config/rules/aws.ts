@@ -1,61 +1,75 @@
-import { initialSiteOf } from '../names';
-import { onlyOn, required, type Rule, when } from './rule';
+import { gpuTypesFor, isGpuType } from '../../aws-gpus';
+import { siteRegionsOf } from '../names';
+import type { FlatConfig } from '../schema';
+import { duplicates, onlyOn, required, type Rule, when } from './rule';
+
+const onAws = ({ witnessPlatform, sites }: Pick<FlatConfig, 'witnessPlatform' | 'sites'>): boolean =>
+  witnessPlatform === 'aws' || sites.some(({ platform }) => platform === 'aws');
+
+/** Rules on which part of the world is on AWS, and where. */
+const placementRules: readonly Rule[] = [
+  {
+    reads: ['sites', 'witnessPlatform'],
+    check: ({ sites, witnessPlatform }) =>
+      when(witnessPlatform !== 'aws' && sites.some(({ platform }) => platform === 'aws'), {
+        key: 'witnessPlatform',
+        got: witnessPlatform,
+        allowed: "aws, because a site is: its servers read their secrets where the witness's stack puts them",
+      }),
+  },
+  {
+    reads: ['sites'],
+    check: ({ sites }) =>
+      sites.flatMap(({ site, platform, region }) =>
+        when((platform === 'aws') !== (region !== ''), {
+          key: 'sites',
+          got: { site, platform, region },
+          allowed: 'a region for a site on aws, such as eu-west-2, and none for one on dedicated servers',
+        }),
+      ),
+  },
+  {
+    reads: ['sites'],
+    check: (config) => {
+      const twice = duplicates(siteRegionsOf(config));
+      return when(twice.length > 0, {
+        key: 'sites',
+        got: twice,
+        allowed: 'two regions: sites in one region are lost together',
+      });
+    },
+  },
+  {
+    reads: ['sites', 'witnessPlatform', 'witnessRegion'],
+    check: ({ sites, witnessPlatform, witnessRegion }) =>
+      when(
+        witnessPlatform === 'aws' &&
+          (witnessRegion === '' || sites.some(({ region }) => region === witnessRegion)),
+        {
+          key: 'witnessRegion',
+          got: witnessRegion,
+          allowed: "a third region, such as eu-west-1: the lease must outlive either site's",
+        },
+      ),
+  },
+  {
+    reads: ['sites', 'witnessPlatform', 'awsNamePrefix'],
+    check: (config) =>
+      when(onAws(config) && config.awsNamePrefix === '', {
+        key: 'awsNamePrefix',
+        got: '',
+        allowed: 'the first part of all names, such as acme-failover; names of buckets are global',
+      }),
+  },
+];
 
 /** Rules on stacks that AWS hosts. */
-export const awsRules: readonly Rule[] = onlyOn('aws', [
-  required('awsRegion', "the stack's region, such as eu-west-2"),
-  required(
-    'awsNamePrefix',
-    'the first part of all names, such as acme-failover; names of buckets are global',
-  ),
+const stackRules: readonly Rule[] = onlyOn('aws', [
   required(
     'awsAmi',
     "a machine image of the site's region with NVIDIA's driver and container toolkit",
     'site',
   ),
-  required('awsSecretsRegion', "the primary's region"),
-  required('awsSecretsReplicaRegion', "the standby's region"),
-  {
-    reads: ['awsSecretsRegion', 'awsSecretsReplicaRegion'],
-    check: ({ awsSecretsRegion, awsSecretsReplicaRegion }) =>
-      when(awsSecretsRegion === awsSecretsReplicaRegion, {
-        key: 'awsSecretsReplicaRegion',
-        got: awsSecretsReplicaRegion,
-        allowed: `another region than awsSecretsRegion (${awsSecretsRegion}), or losing it loses the secrets`,
-      }),
-  },
-  {
-    kind: 'witness',
-    reads: ['awsRegion', 'awsSecretsRegion', 'awsSecretsReplicaRegion'],
-    check: ({ awsRegion, awsSecretsRegion, awsSecretsReplicaRegion }) =>
-      when(awsRegion !== '' && [awsSecretsRegion, awsSecretsReplicaRegion].includes(awsRegion), {
-        key: 'awsRegion',
-        got: awsRegion,
-        allowed: "a third region: the lease must outlive either site's",
-      }),
-  },
-  {
-    kind: 'site',
-    reads: ['awsRegion', 'awsSecretsRegion', 'awsSecretsReplicaRegion', 'site', 'sites', 'initialSite'],
-    check: (config) => {
-      const primary = config.site === initialSiteOf(config);
-      const key = primary ? 'awsSecretsRegion' : 'awsSecretsReplicaRegion';
-      return when(config.awsRegion !== '' && config.awsRegion !== config[key], {
-        key: 'awsRegion',
-        got: config.awsRegion,
-        allowed: `${config[key]}, where the secrets of the ${primary ? 'primary' : 'standby'} are (${key})`,
-      });
-    },
-  },
-  {
-    reads: ['tlsMode'],
-    check: ({ tlsMode }) =>
-      when(tlsMode === 'acme', {
-        key: 'tlsMode',
-        got: tlsMode,
-        allowed: 'files; certificates by DNS challenge against Route 53 are not built yet',
-      }),
-  },
   {
     kind: 'site',
     reads: ['inferenceRuntime'],
@@ -67,9 +81,58 @@ export const awsRules: readonly Rule[] = onlyOn('aws', [
       }),
   },
   {
-    reads: ['dnsProvider'],
-    check: ({ dnsProvider }) =>
-      when(dnsProvider !== 'route53', { key: 'dnsProvider', got: dnsProvider, allowed: 'route53 on aws' }),
+    kind: 'site',
+    reads: ['awsInstanceType', 'modelGib'],
+    check: ({ awsInstanceType, modelGib }) =>
+      when(isGpuType(awsInstanceType) && !gpuTypesFor(modelGib).includes(awsInstanceType), {
+        key: 'awsInstanceType',
+        got: awsInstanceType,
+        allowed: `a type whose GPUs hold ${modelGib} GiB of weights and a cache: ${gpuTypesFor(modelGib).join(', ')}`,
+      }),
+  },
+  {
+    kind: 'site',
+    reads: ['servers'],
+    check: ({ servers }) =>
+      when(servers.length > 0, {
+        key: 'servers',
+        got: servers.map(({ name }) => name),
+        allowed: "[] on aws, where the stack makes the site's servers: one for each of its addresses",
+      }),
+  },
+  {
+    kind: 'site',
+    reads: ['site', 'sites'],
+    check: (config) => {
+      const own = config.sites.find(({ site }) => site === config.site);
+      return when(own !== undefined && own.addresses.length > 1, {
+        key: 'sites',
+        got: own?.addresses,
+        allowed: 'one address; several servers in one site are not built yet',
+      });
+    },
+  },
+]);
+
+/** Rules on who answers for the service's name. */
+const dnsRules: readonly Rule[] = [
+  {
+    reads: ['dnsProvider', 'witnessPlatform'],
+    check: ({ dnsProvider, witnessPlatform }) =>
+      when(dnsProvider === 'powerdns' && witnessPlatform === 'aws', {
+        key: 'dnsProvider',
+        got: dnsProvider,
+        allowed: 'route53 or cloudflare, because the witness is on aws and has no server of its own',
+      }),
+  },
+  {
+    reads: ['dnsProvider', 'tlsMode'],
+    check: ({ dnsProvider, tlsMode }) =>
+      when(dnsProvider !== 'powerdns' && tlsMode === 'acme', {
+        key: 'tlsMode',
+        got: tlsMode,
+        allowed: `files with dnsProvider ${dnsProvider}: ACME's DNS challenge is built for powerdns`,
+      }),
   },
   {
     reads: ['dnsProvider', 'dnsTtlSeconds'],
@@ -77,16 +140,27 @@ export const awsRules: readonly Rule[] = onlyOn('aws', [
       when(dnsTtlSeconds > 60, {
         key: 'dnsTtlSeconds',
         got: dnsTtlSeconds,
-        allowed: 'at most 60: clients would hold on to a lost site for so long',
+        allowed: 'at most 60: clients hold on to a lost site for so long',
       }),
   },
   {
-    reads: ['dnsCheckIntervalSeconds'],
-    check: ({ dnsCheckIntervalSeconds }) =>
-      when(![30, 90].includes(dnsCheckIntervalSeconds), {
+    reads: ['dnsProvider', 'dnsCheckIntervalSeconds'],
+    check: ({ dnsProvider, dnsCheckIntervalSeconds }) =>
+      when(dnsProvider === 'route53' && ![30, 90].includes(dnsCheckIntervalSeconds), {
         key: 'dnsCheckIntervalSeconds',
         got: dnsCheckIntervalSeconds,
-        allowed: '30 or 90: Route 53 checks every 10 or 30 s and believes the third answer',
+        allowed: '30 or 90 with route53, which asks every 10 or 30 s and believes the third answer',
       }),
   },
-]);
+  {
+    reads: ['dnsProvider', 'clientCidrs', 'dnsCheckerCidrs'],
+    check: ({ dnsProvider, clientCidrs, dnsCheckerCidrs }) =>
+      when(dnsProvider !== 'powerdns' && !clientCidrs.includes('0.0.0.0/0') && dnsCheckerCidrs.length === 0, {
+        key: 'dnsCheckerCidrs',
+        got: dnsCheckerCidrs,
+        allowed: `the networks from which ${dnsProvider} checks the sites, because clientCidrs leaves them out`,
+      }),
+  },
+];
+
+export const awsRules: readonly Rule[] = [...placementRules, ...stackRules, ...dnsRules];

@@ -1,3 +1,4 @@
+import type { Platform } from '../names';
 import type { Problem } from '../problems';
 import type { ConfigKey, FlatConfig } from '../schema';
 
@@ -10,12 +11,12 @@ export interface Rule {
   /** Absent: any stack. */
   readonly kind?: 'site' | 'witness';
   /** Absent: any platform. */
-  readonly platform?: FlatConfig['platform'];
+  readonly platform?: Platform;
   readonly check: (config: FlatConfig) => readonly Problem[];
 }
 
 /** The same rules for one platform only. */
-export const onlyOn = (platform: FlatConfig['platform'], rules: readonly Rule[]): readonly Rule[] =>
+export const onlyOn = (platform: Platform, rules: readonly Rule[]): readonly Rule[] =>
   rules.map((rule) => ({ ...rule, platform }));
 
 export const none: readonly Problem[] = [];

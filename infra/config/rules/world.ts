@@ -41,23 +41,21 @@ export const worldRules: readonly Rule[] = [
         },
       ),
   },
+  {
+    reads: ['witnessPlatform', 'witnessAddresses'],
+    check: ({ witnessPlatform, witnessAddresses }) =>
+      when((witnessPlatform === 'dedicated') !== witnessAddresses.length > 0, {
+        key: 'witnessAddresses',
+        got: witnessAddresses,
+        allowed: 'the public addresses of the witness on a dedicated server, and none on aws',
+      }),
+  },
   required('clientCidrs', 'the networks of clients; 0.0.0.0/0 and ::/0 for anyone'),
   required('resolverCidrs', 'the networks of resolvers; 0.0.0.0/0 and ::/0 for anyone'),
 ];
 
 /** Rules on stacks whose servers exist already. */
 export const dedicatedRules: readonly Rule[] = onlyOn('dedicated', [
-  required('witnessAddresses', 'the public addresses of the witness'),
-  {
-    reads: ['dnsProvider'],
-    check: ({ dnsProvider }) =>
-      when(dnsProvider !== 'powerdns', {
-        key: 'dnsProvider',
-        got: dnsProvider,
-        allowed:
-          'powerdns on dedicated servers; route53 comes with platform aws, cloudflare is not built yet',
-      }),
-  },
   {
     reads: ['servers'],
     check: ({ servers }) =>

@@ -51,6 +51,46 @@ export const WITNESS: ConfigInput = {
   tlsPrivateKeyFile: 'witness.key',
 };
 
+const ON_AWS: ConfigInput = {
+  sites: [
+    {
+      site: 'uk-primary',
+      host: 'uk.failover.test',
+      addresses: ['203.0.113.10'],
+      platform: 'aws',
+      region: 'eu-west-2',
+    },
+    {
+      site: 'eu-standby',
+      host: 'eu.failover.test',
+      addresses: ['198.51.100.10'],
+      platform: 'aws',
+      region: 'eu-central-1',
+    },
+  ],
+  witnessPlatform: 'aws',
+  witnessRegion: 'eu-north-1',
+  witnessAddresses: [],
+  servers: [],
+  sshPrivateKeyFile: '',
+  inferenceRuntime: 'container',
+  inferenceVenvPath: '',
+  inferenceImage: `docker.io/vllm/vllm-openai@sha256:${'b'.repeat(64)}`,
+  awsNamePrefix: 'acme-failover',
+  dnsProvider: 'route53',
+  dnsCheckIntervalSeconds: 30,
+  dnsCheckerCidrs: ['192.0.2.0/24'],
+};
+
+export const AWS_SITE: ConfigInput = { ...SITE, ...ON_AWS, awsAmi: 'ami-0123456789abcdef0' };
+export const AWS_STANDBY: ConfigInput = { ...STANDBY, ...ON_AWS, awsAmi: 'ami-0fedcba9876543210' };
+export const AWS_WITNESS: ConfigInput = {
+  ...WITNESS,
+  ...ON_AWS,
+  tlsCertificateFile: '',
+  tlsPrivateKeyFile: '',
+};
+
 export type Files = Record<string, string>;
 
 export function validFiles(authority: TestAuthority): Files {

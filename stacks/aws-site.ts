@@ -1,0 +1,127 @@
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+import { DesiredServers } from '../components/aws/desired-servers';
+import { GpuInstance } from '../components/aws/gpu-instance';
+import { checkOfferings, zonesFor } from '../components/aws/offerings';
+import { ReplicatedSecrets } from '../components/aws/replicated-secrets';
+import { SecureBucket } from '../components/aws/secure-bucket';
+import { ServerRole } from '../components/aws/server-role';
+import { SiteNetwork } from '../components/aws/site-network';
+import { renderUserData } from '../infra/aws/user-data';
+import type { AgentBundle } from '../infra/bundle';
+import type { AwsSiteConfig } from '../infra/config';
+import { siteRegionsOf } from '../infra/config/names';
+import { ServerSpec } from '../infra/contract/site-spec';
+import type { SiteOutputs } from '../infra/contract/stack-outputs';
+import { edgeCidrs } from '../infra/specs/firewall';
+import { siteSections } from '../infra/specs/site';
+import { declareSiteRecord } from './dns';
+import type { AsInputs } from './outputs';
+import { siteOutputs } from './site-outputs';
+import { type AwsFacts, readWitness } from './witness-reference';
+
+/** A site on EC2: nobody logs in to its servers; they fetch what they should be from the site's bucket. */
+export async function declareAwsSite(
+  config: AwsSiteConfig,
+  bundle: AgentBundle,
+): Promise<AsInputs<SiteOutputs>> {
+  const { settings, own, peer, caCertificate } = config;
+  const { awsInstanceType: instanceType, awsNamePrefix: prefix } = settings;
+  const { region } = own;
+  await checkOfferings({ instanceType, modelGib: settings.modelGib, regions: siteRegionsOf(settings) });
+  const zones = await zonesFor(region, instanceType);
+  const witness = await readWitness(settings.witnessStack, {
+    site: own.site,
+    zone: settings.zone,
+    serviceHost: settings.serviceHost,
+  });
+  const facts = witness.aws();
+  const sections = siteSections({ settings, own, peer, caCertificate, witness: witness.facts });
+  const servers = own.addresses.map((address, index) => ({ name: `${own.site}-${index + 1}`, address }));
+
+  const opts = { protect: settings.protectData };
+  const key = new aws.kms.Key(
+    'site-key',
+    {
+      region,
+      description: `Disks and releases of ${prefix} ${own.site}`,
+      enableKeyRotation: true,
+      deletionWindowInDays: 30,
+    },
+    opts,
+  );
+  const bucket = new SecureBucket(
+    'deploy',
+    { bucket: `${prefix}-${own.site}-deploy-${facts.accountId}`, region, kmsKeyArn: key.arn },
+    opts,
+  );
+  const secrets = { ...facts.secretsIn(region), ...certificateSecrets(config, facts) };
+  const role = new ServerRole('servers', {
+    site: own.site,
+    ...facts.store,
+    deployBucketArn: bucket.arn,
+    deployKeyArn: key.arn,
+    secretArns: Object.values(secrets),
+    secretsKeyArn: facts.secretsKeyArn(region),
+  });
+  const desired = new DesiredServers('desired', {
+    bucket: bucket.name,
+    region,
+    bundle,
+    specs: servers.map(({ name }) =>
+      ServerSpec.parse({ schemaVersion: 1, server: { site: own.site, name }, ...sections }),
+    ),
+    secrets,
+  });
+  const network = new SiteNetwork('network', {
+    region,
+    cidr: settings.awsVpcCidr,
+    zones,
+    clientCidrs: edgeCidrs(settings, peer.addresses),
+  });
+  servers.forEach(({ name, address }, index) => {
+    new GpuInstance(
+      name,
+      {
+        server: name,
+        region,
+        zone: zones[index % 2] ?? zones[0],
+        subnetId: network.subnetIds[index % 2] ?? '',
+        securityGroupId: network.securityGroupId,
+        instanceProfileName: role.instanceProfileName,
+        instanceType,
+        ami: settings.awsAmi,
+        userData: bucket.name.apply((bucketName) =>
+          renderUserData({ bucket: bucketName, region, server: name }),
+        ),
+        kmsKeyArn: key.arn,
+        rootVolumeGib: settings.awsRootVolumeGib,
+        dataVolumeGib: settings.awsDataVolumeGib,
+        address,
+        reserveCapacity: settings.awsReserveCapacity,
+      },
+      // Its first boot asks for what it should be.
+      { ...opts, dependsOn: [desired] },
+    );
+  });
+  declareSiteRecord(config, witness.facts);
+  return siteOutputs(config, { servers, configHash: sections.agent.parity.configHash });
+}
+
+/** The site's certificate and key beside the shared secrets, under the same keys. */
+function certificateSecrets(config: AwsSiteConfig, facts: AwsFacts): Record<string, pulumi.Output<string>> {
+  const { settings, own, secrets } = config;
+  const replicaRegion = facts.otherRegion(own.region);
+  const replicated = new ReplicatedSecrets(
+    'certificate',
+    {
+      prefix: `${settings.awsNamePrefix}/${own.site}`,
+      region: own.region,
+      replicaRegion,
+      keys: { keyArn: facts.secretsKeyArn(own.region), replicaKeyArn: facts.secretsKeyArn(replicaRegion) },
+      values: { ...secrets.tls },
+    },
+    { protect: settings.protectData },
+  );
+  return { ...replicated.secretArns };
+}
