@@ -4,7 +4,7 @@ SCENARIO ?= region-loss
 TIMINGS ?= compressed
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test unit lint bench lab lab-down secrets-check curl-check bootstrap clean
+.PHONY: help drill test unit lint preview drift bench lab lab-down secrets-check curl-check bootstrap clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -21,8 +21,15 @@ test: node_modules ## every test: lint, unit, engine, conformance, and the lab's
 unit: node_modules ## only the tests that need neither root nor the engine
 	@npx jest
 
-lint: node_modules ## eslint, prettier, types, import directions
-	@npx eslint . && npx prettier --check . && npx tsc --noEmit && npx ts-node --transpile-only tools/check-imports.ts
+lint: node_modules ## eslint, prettier, types, import directions, workflows
+	@npx eslint . && npx prettier --check . && npx tsc --noEmit && npx ts-node --transpile-only tools/check-imports.ts && npx ts-node --transpile-only tools/lint-workflows.ts
+
+preview: node_modules ## plan, policies, budgets and cost: of the stacks that differ (SINCE=REF), of STACKS=..., or PLATFORM=aws: of an example, without an account
+	@if [ "$(PLATFORM)" = aws ]; then npx ts-node --transpile-only lab/aws/preview.ts; \
+	else npx ts-node --transpile-only tools/preview/main.ts $(if $(SINCE),--since "$(SINCE)") $(STACKS); fi
+
+drift: node_modules ## is what is deployed still what the stacks say? (STACKS=...)
+	@npx ts-node --transpile-only tools/preview/main.ts --drift $(STACKS)
 
 lab: node_modules ## bring the lab up, deploy the three stacks and leave it running
 	@lab/session up "$(TIMINGS)"

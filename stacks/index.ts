@@ -1,6 +1,8 @@
 /** The program of every stack: what it declares depends on `stackKind` and on the platform. */
+import * as pulumi from '@pulumi/pulumi';
 import { buildAgentBundle } from '../infra/bundle';
 import { loadConfig } from '../infra/config';
+import { figuresText } from '../infra/figures';
 import { declareAwsSite } from './aws-site';
 import { declareAwsWitness } from './aws-witness';
 import { declareSite } from './site';
@@ -8,6 +10,7 @@ import { declareWitness } from './witness';
 
 export = async () => {
   const config = loadConfig();
+  await pulumi.log.info(figuresText(config.budget, config.cost));
   const bundle = buildAgentBundle();
   if (config.kind === 'witness')
     return config.platform === 'aws' ? await declareAwsWitness(config) : declareWitness(config, bundle);

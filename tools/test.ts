@@ -41,6 +41,7 @@ const SUITES: readonly Suite[] = [
   command('format', 5, 'npx', 'prettier', '--check', '.'),
   command('types', 5, 'npx', 'tsc', '--noEmit'),
   command('import directions', 5, 'npx', 'ts-node', '--transpile-only', 'tools/check-imports.ts'),
+  command('workflows', 5, 'npx', 'ts-node', '--transpile-only', 'tools/lint-workflows.ts'),
   command('toolchain', 30, 'npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'),
   // Before the suites, whose time limits are for tests, not for downloads.
   command('lab artefacts', 20, 'lab/lab', 'prepare'),

@@ -7,6 +7,7 @@ export const VERSIONS = {
   /** Provider plugins, the same versions as their npm packages. */
   plugins: { command: '1.2.1', random: '4.21.2' },
   versitygw: '1.8.0',
+  actionlint: '1.7.12',
 } as const;
 
 export type PluginName = keyof typeof VERSIONS.plugins;
