@@ -1,6 +1,7 @@
 import { configHash } from './config-hash';
 import { type ConfigInput, parseSite, SITE, STANDBY, validFiles } from './config/testing/valid-config';
 import { TestAuthority } from './config/testing/certificates';
+import { AlertsSpec, DnsRecordSpec } from './contract/outward-spec';
 import { siteSections } from './specs/site';
 
 const authority = new TestAuthority();
@@ -45,6 +46,24 @@ describe('configHash', () => {
     { edgeMaxConnections: 5000 },
   ])('differs when the sites would behave differently: %j', (change) => {
     expect(hashOf({ ...SITE, ...change })).not.toBe(hashOf(SITE));
+  });
+
+  it('does not depend on where a site points DNS at, or on whom it tells', () => {
+    const { settings, own, peer } = parseSite({ ...SITE }, files);
+    const sections = siteSections({ settings, own, peer, caCertificate: undefined, witness });
+    const record = { provider: 'cloudflare', zoneId: '0'.repeat(32), name: 'api.example.com' } as const;
+    const outward = (address: string, targets: object[], more = {}) =>
+      configHash({
+        ...sections,
+        agent: {
+          ...sections.agent,
+          dnsRecord: DnsRecordSpec.parse({ ...record, addresses: [address], ...more }),
+          alerts: AlertsSpec.parse({ targets }),
+        },
+      });
+    const hash = outward('192.0.2.1', [{ kind: 'slack' }]);
+    expect(outward('192.0.2.2', [{ kind: 'generic' }])).toBe(hash);
+    expect(outward('192.0.2.1', [{ kind: 'slack' }], { name: 'www.example.com' })).not.toBe(hash);
   });
 
   it('does not depend on the order of keys', () => {

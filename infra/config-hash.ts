@@ -31,15 +31,19 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     initialHolder: _first,
     parity: _parity,
     store: { credentials: _credentials, ...store },
+    dnsRecord,
+    // Whom a site tells changes nothing of what it answers.
+    alerts: _alerts,
     ...sharedAgent
   } = agent;
   const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, tls, ...sharedEdge } = edge;
   const sharedTls = tls.mode === 'acme' ? { ...tls, names: [] } : tls;
+  const sharedRecord = dnsRecord === undefined ? {} : { dnsRecord: { ...dnsRecord, addresses: [] } };
   return {
     vectors,
     inference,
     timers,
-    agent: { ...sharedAgent, store },
+    agent: { ...sharedAgent, store, ...sharedRecord },
     edge: { ...sharedEdge, tls: sharedTls },
   };
 }

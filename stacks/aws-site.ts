@@ -55,7 +55,7 @@ export async function declareAwsSite(
     { bucket: `${prefix}-${own.site}-deploy-${facts.accountId}`, region, kmsKeyArn: key.arn },
     opts,
   );
-  const secrets = { ...facts.secretsIn(region), ...certificateSecrets(config, facts) };
+  const secrets = { ...facts.secretsIn(region), ...ownSecrets(config, facts) };
   const role = new ServerRole('servers', {
     site: own.site,
     ...facts.store,
@@ -108,18 +108,18 @@ export async function declareAwsSite(
   return siteOutputs(config, { servers, configHash: sections.agent.parity.configHash });
 }
 
-/** The site's certificate and key beside the shared secrets, under the same keys. */
-function certificateSecrets(config: AwsSiteConfig, facts: AwsFacts): Record<string, pulumi.Output<string>> {
+/** The site's certificate, and what its agent calls others with, beside the shared secrets and under the same keys. */
+function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): Record<string, pulumi.Output<string>> {
   const { settings, own, secrets } = config;
   const replicaRegion = facts.otherRegion(own.region);
   const replicated = new ReplicatedSecrets(
-    'certificate',
+    'own-secrets',
     {
       prefix: `${settings.awsNamePrefix}/${own.site}`,
       region: own.region,
       replicaRegion,
       keys: { keyArn: facts.secretsKeyArn(own.region), replicaKeyArn: facts.secretsKeyArn(replicaRegion) },
-      values: { ...secrets.tls },
+      values: { ...secrets.tls, ...secrets.outward },
     },
     { protect: settings.protectData },
   );

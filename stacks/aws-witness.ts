@@ -57,7 +57,7 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
     zone: settings.zone,
     serviceHost: settings.serviceHost,
     servers: [],
-    ...declareZone(config),
+    ...(await declareZone(config)),
     storeEndpoint: s3Endpoint(region),
     storeRegion: region,
     leaseBucket: lease.name,

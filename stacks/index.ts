@@ -13,6 +13,6 @@ export = async () => {
   await pulumi.log.info(figuresText(config.budget, config.cost));
   const bundle = buildAgentBundle();
   if (config.kind === 'witness')
-    return config.platform === 'aws' ? await declareAwsWitness(config) : declareWitness(config, bundle);
+    return config.platform === 'aws' ? await declareAwsWitness(config) : await declareWitness(config, bundle);
   return config.platform === 'aws' ? await declareAwsSite(config, bundle) : await declareSite(config, bundle);
 };

@@ -45,6 +45,7 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
         'vllm-key': witness.secret('vllmKey'),
         'store-access-key': witness.storeAccount.apply(({ accessKey }) => accessKey),
         'store-secret-key': witness.storeAccount.apply(({ secretKey }) => secretKey),
+        ...config.secrets.outward,
         ...(settings.tlsMode === 'acme' ? { 'tsig-key': witness.secret('tsigKey') } : config.secrets.tls),
       },
     },

@@ -1,3 +1,4 @@
+import type * as pulumi from '@pulumi/pulumi';
 import { FailoverDns } from '../components/failover-dns';
 import { HostFirewall } from '../components/host-firewall';
 import { PowerDns } from '../components/power-dns';
@@ -10,11 +11,15 @@ import type { WitnessConfig } from '../infra/config';
 import type { WitnessOutputs } from '../infra/contract/stack-outputs';
 import { storeEndpoint } from '../infra/specs/names';
 import { storeAccountsFile, witnessSections } from '../infra/specs/witness';
+import { declareZone } from './dns';
 import type { AsInputs } from './outputs';
 import { serverArgs } from './server-args';
 
 /** The witness: the shared secrets, the object store that holds the lease, and the nameserver. */
-export function declareWitness(config: WitnessConfig, bundle: AgentBundle): AsInputs<WitnessOutputs> {
+export async function declareWitness(
+  config: WitnessConfig,
+  bundle: AgentBundle,
+): Promise<AsInputs<WitnessOutputs>> {
   const { settings, server } = config;
   // All of it or nothing: a destroy that stops at what holds data would have taken the nameserver away by then.
   const opts = { protect: settings.protectData };
@@ -38,15 +43,17 @@ export function declareWitness(config: WitnessConfig, bundle: AgentBundle): AsIn
   );
   const firewall = new HostFirewall('firewall', { host, after: [credentials], spec: spec.firewall }, opts);
   const store = new Witness('object-store', { host, after: [firewall], spec: spec.objectStore }, opts);
-  const provider = new PowerDns({ host, after: [store], spec: spec.dns });
-  const dns = new FailoverDns('dns', { provider }, opts);
+  const zone =
+    settings.dnsProvider === 'powerdns'
+      ? ownZone(new PowerDns({ host, after: [store], spec: spec.dns }), opts)
+      : await declareZone(config);
 
   return {
     kind: 'witness',
     zone: settings.zone,
     serviceHost: settings.serviceHost,
     servers: [{ name: server.name, address: server.address }],
-    nameservers: [...dns.nameservers],
+    ...zone,
     storeEndpoint: storeEndpoint(settings.witnessHost),
     storeRegion: spec.objectStore.region,
     leaseBucket: spec.objectStore.leaseBucket,
@@ -59,4 +66,9 @@ export function declareWitness(config: WitnessConfig, bundle: AgentBundle): AsIn
     tsigKey: secrets.tsigKey,
     storeAccounts: secrets.storeAccounts,
   };
+}
+
+/** The zone that the witness's own nameserver answers for. */
+function ownZone(provider: PowerDns, opts: pulumi.ComponentResourceOptions): { nameservers: string[] } {
+  return { nameservers: [...new FailoverDns('dns', { provider }, opts).nameservers] };
 }

@@ -3,8 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 
 /** One or the other: a jurisdiction is a promise, a location a wish that is heeded for a new name only. */
 export type R2Place =
-  | { readonly jurisdiction: 'eu' }
-  | { readonly location: 'weur' | 'eeur' | 'enam' | 'wnam' | 'apac' | 'oc' };
+  { readonly jurisdiction: 'eu' } | { readonly location: 'weur' | 'eeur' | 'enam' | 'wnam' | 'apac' | 'oc' };
 
 export interface R2ObjectStoreArgs {
   readonly accountId: string;

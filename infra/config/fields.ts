@@ -36,6 +36,8 @@ export const hostNameOrUnset = () =>
 export const siteNameOrUnset = () =>
   textOrUnset(SITE_NAME, 'lower-case letters, digits and hyphens, at most 32, such as uk-primary');
 export const regionOrUnset = () => textOrUnset(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as eu-west-2');
+export const cloudflareIdOrUnset = () =>
+  textOrUnset(/^[0-9a-f]{32}$/, 'an id of Cloudflare: 32 lower-case hex digits');
 export const sha256OrUnset = () => textOrUnset(/^[0-9a-f]{64}$/, 'a SHA-256 as 64 lower-case hex digits');
 export const fileOrUnset = () => textOrUnset(/^\S.*$/, "a file's path, relative to the project's folder");
 export const serverPathOrUnset = () => textOrUnset(/^\/\S+$/, 'an absolute path on the server');

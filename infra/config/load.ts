@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { CredentialName } from '../contract/site-spec';
 import { readProjectFile } from './files';
 import {
   parseConfig,
@@ -12,6 +13,8 @@ interface Secrets {
   readonly sshPrivateKey: pulumi.Output<string>;
   /** Certificate and key as credentials; none on a site whose certificate comes by ACME. */
   readonly tls: Readonly<Partial<Record<'tls-certificate' | 'tls-private-key', pulumi.Output<string>>>>;
+  /** What a site's agent calls others with, as credentials. */
+  readonly outward: Readonly<Partial<Record<CredentialName, pulumi.Output<string>>>>;
 }
 interface Loaded {
   /** File contents that must not be shown are secret outputs from here on. */
@@ -49,6 +52,9 @@ export function loadConfig(): StackConfig {
     caCertificate: files.caCertificate,
     secrets: {
       sshPrivateKey: pulumi.secret(files.sshPrivateKey),
+      outward: Object.fromEntries(
+        Object.entries(files.outward).map(([name, text]) => [name, pulumi.secret(text)]),
+      ),
       tls:
         files.tls === undefined
           ? {}

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import {
   artifactOrUnset,
   cidrs,
+  cloudflareIdOrUnset,
   fileOrUnset,
   hostNameOrUnset,
   ipAddresses,
@@ -114,6 +115,17 @@ export const ConfigSchema = z.strictObject({
   modelGib: wholeNumber('GiB', 0, 10_000).default(0),
   awsReserveCapacity: flag.default(false),
   route53ZoneId: textOrUnset(/^Z[A-Z0-9]{5,31}$/, 'a hosted zone such as Z0123456789ABC').default(''),
+  cloudflareAccountId: cloudflareIdOrUnset().default(''),
+  cloudflareZoneId: cloudflareIdOrUnset().default(''),
+  cloudflarePlan: oneOf(['none', 'pro', 'business', 'enterprise']).default('none'),
+  cloudflareTokenFile: fileOrUnset().default(''),
+
+  // Alerts.
+  pagerdutyKeyFile: fileOrUnset().default(''),
+  opsgenieKeyFile: fileOrUnset().default(''),
+  alertAccountsRegion: oneOf(['us', 'eu']).default('us'),
+  slackWebhookFile: fileOrUnset().default(''),
+  alertWebhookFile: fileOrUnset().default(''),
   alertEmails: z
     .array(z.string({ error: emailsError }).regex(/^[^\s@]+@[^\s@]+\.[^\s@]+$/, emailsError), {
       error: emailsError,

@@ -13,7 +13,15 @@ import type { ConfigKey, FlatConfig } from './schema';
 
 const NAME_KEYS: readonly ConfigKey[] = ['zone', 'serviceHost', 'witnessHost', 'sites', 'site'];
 
-type FileKey = 'sshPrivateKeyFile' | 'tlsCertificateFile' | 'tlsPrivateKeyFile' | 'caCertificateFile';
+/** Keys and addresses of others' services that a site's agent calls, by the credential that each becomes. */
+const OUTWARD_FILES = {
+  'dns-token': 'cloudflareTokenFile',
+  'alert-pagerduty-key': 'pagerdutyKeyFile',
+  'alert-opsgenie-key': 'opsgenieKeyFile',
+  'alert-slack-webhook': 'slackWebhookFile',
+  'alert-webhook': 'alertWebhookFile',
+} as const;
+type OutwardCredential = keyof typeof OUTWARD_FILES;
 
 export interface StackFiles {
   /** "" on AWS, where nobody logs in. */
@@ -21,7 +29,20 @@ export interface StackFiles {
   /** Absent on a site whose certificate comes by ACME. */
   readonly tls: { readonly certificate: string; readonly privateKey: string } | undefined;
   readonly caCertificate: string | undefined;
+  /** What is set of it, on a site. */
+  readonly outward: Readonly<Partial<Record<OutwardCredential, string>>>;
 }
+
+type FileKey =
+  | 'sshPrivateKeyFile'
+  | 'tlsCertificateFile'
+  | 'tlsPrivateKeyFile'
+  | 'caCertificateFile'
+  | (typeof OUTWARD_FILES)[OutwardCredential];
+
+/** What is allowed, when it is something else. */
+const refuseUnlessOneLine = (text: string): string | undefined =>
+  /^\S+\s*$/.test(text) ? undefined : 'a file with one line and no spaces in it';
 
 export interface ReadStackFiles {
   readonly files: StackFiles;
@@ -76,12 +97,24 @@ export function readStackFiles(
       ? undefined
       : take('caCertificateFile', 'a file with PEM certificates', refuseCertificates);
 
+  const outward = Object.fromEntries(
+    Object.entries(OUTWARD_FILES)
+      .filter(([, key]) => config.stackKind === 'site' && config[key] !== '')
+      .map(([credential, key]) => [
+        credential,
+        take(key, 'a file with the key', refuseUnlessOneLine)?.trim(),
+      ]),
+  ) as StackFiles['outward'];
+
   // Without a zone there are no names yet, and complaining of a certificate would only mislead.
   const namesKnown = config.zone !== '' && !NAME_KEYS.some((key) => badKeys.has(key));
   const hasOwnCertificate =
     config.stackKind === 'witness' ? platformOf(config) !== 'aws' : config.tlsMode === 'files';
   if (!hasOwnCertificate)
-    return { files: { sshPrivateKey: sshPrivateKey ?? '', tls: undefined, caCertificate }, problems };
+    return {
+      files: { sshPrivateKey: sshPrivateKey ?? '', tls: undefined, caCertificate, outward },
+      problems,
+    };
 
   const names = namesKnown ? namesToCover(config) : [];
   const certificate = take(
@@ -106,6 +139,7 @@ export function readStackFiles(
       sshPrivateKey: sshPrivateKey ?? '',
       tls: { certificate: certificate ?? '', privateKey: privateKey ?? '' },
       caCertificate,
+      outward,
     },
     problems,
   };

@@ -117,10 +117,13 @@ export interface PublishInfo {
   readonly bytes: number;
 }
 
-/** The service's name where the agent moves it: `here` is verified, `failing` may be anywhere. */
+/**
+ * The service's name where the agent moves it. `here` was verified; `looking` has just become the holder; `failing` may
+ * point anywhere.
+ */
 export interface DnsRecordStatus {
   readonly name: string;
-  readonly state: 'not-holder' | 'here' | 'failing';
+  readonly state: 'not-holder' | 'looking' | 'here' | 'failing';
   readonly detail: string;
   /** In a row. */
   readonly failures: number;

@@ -11,6 +11,7 @@ import {
   TimersSpec,
   VectorsSpec,
 } from '../contract/site-spec';
+import { AlertsSpec, DnsRecordSpec } from '../contract/outward-spec';
 import { artifactSpec } from './artifact';
 import { siteFirewall } from './firewall';
 import { TSIG_NAME } from './names';
@@ -94,6 +95,34 @@ function edgeSpec({ settings, own, peer, caCertificate }: SiteInput): EdgeSpec {
   });
 }
 
+/** What the agent calls outside: the record that it moves where nothing else follows readiness, and whom it alerts. */
+function outward({ settings, own }: SiteInput): Pick<SiteAgentSpec, 'dnsRecord' | 'alerts'> {
+  const inEurope = settings.alertAccountsRegion === 'eu';
+  const targets = [
+    ...(settings.pagerdutyKeyFile === ''
+      ? []
+      : [{ kind: 'pagerduty', ...(inEurope ? { url: 'https://events.eu.pagerduty.com/v2/enqueue' } : {}) }]),
+    ...(settings.opsgenieKeyFile === ''
+      ? []
+      : [{ kind: 'opsgenie', ...(inEurope ? { url: 'https://api.eu.opsgenie.com/v2/alerts' } : {}) }]),
+    ...(settings.slackWebhookFile === '' ? [] : [{ kind: 'slack' }]),
+    ...(settings.alertWebhookFile === '' ? [] : [{ kind: 'generic' }]),
+  ];
+  return {
+    ...(settings.dnsProvider === 'cloudflare' && settings.cloudflarePlan === 'none'
+      ? {
+          dnsRecord: DnsRecordSpec.parse({
+            provider: 'cloudflare',
+            zoneId: settings.cloudflareZoneId,
+            name: settings.serviceHost,
+            addresses: own.addresses,
+          }),
+        }
+      : {}),
+    ...(targets.length === 0 ? {} : { alerts: AlertsSpec.parse({ targets }) }),
+  };
+}
+
 function agentSpec(
   input: SiteInput,
   inference: InferenceSpec,
@@ -142,6 +171,7 @@ function agentSpec(
     parity: { configHash: hash, modelSha256: settings.modelSha256, qdrantVersion: settings.qdrantVersion },
     inference: { port: inference.port, modelName: settings.modelName },
     vectors: { port: vectors.port },
+    ...outward(input),
   });
 }
 

@@ -1,4 +1,4 @@
-import { awsRules } from './aws';
+import { cloudRules } from './clouds';
 import { tlsRules } from './certificates';
 import { costRules } from './costs';
 import type { Rule } from './rule';
@@ -17,6 +17,6 @@ export const RULES: readonly Rule[] = [
   ...siteSoftwareRules,
   ...witnessSoftwareRules,
   ...tlsRules,
-  ...awsRules,
+  ...cloudRules,
   ...costRules,
 ];

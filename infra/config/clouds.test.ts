@@ -8,6 +8,7 @@ import {
   parse,
   SITE,
   validFiles,
+  WITNESS,
 } from './testing/valid-config';
 
 let files: Files;
@@ -15,6 +16,8 @@ beforeAll(() => {
   const authority = new TestAuthority();
   files = validFiles(authority);
   authority.remove();
+  files['dns-token'] = 'hush\n';
+  files['slack'] = 'https://hooks.slack.test/services/T/B/x\n';
 });
 
 function problems(change: object, base: object = AWS_SITE): readonly Problem[] {
@@ -26,6 +29,12 @@ function problems(change: object, base: object = AWS_SITE): readonly Problem[] {
   }
   throw new Error('the configuration was accepted');
 }
+const CLOUDFLARE = {
+  dnsProvider: 'cloudflare',
+  cloudflareAccountId: 'a'.repeat(32),
+  cloudflareZoneId: 'b'.repeat(32),
+  cloudflareTokenFile: 'dns-token',
+} as const;
 const [UK, EU] = AWS_SITE.sites ?? [];
 
 describe('stacks on AWS', () => {
@@ -86,6 +95,37 @@ describe('stacks on AWS', () => {
     ['sites that cannot be checked from outside', { dnsCheckerCidrs: [] }, 'dnsCheckerCidrs'],
   ])('refuses %s', (_what, change, key) => {
     expect(problems(change).map((problem) => problem.key)).toEqual([key]);
+  });
+
+  it.each([
+    [
+      'a plan without its account',
+      {
+        cloudflarePlan: 'business',
+        cloudflareAccountId: '',
+        dnsCheckIntervalSeconds: 35,
+        switchingMode: 'automatic',
+      },
+      'cloudflareAccountId',
+    ],
+    ['checks faster than the plan allows', { cloudflarePlan: 'business' }, 'dnsCheckIntervalSeconds'],
+    ['records that nobody may move', { cloudflareTokenFile: '' }, 'cloudflareTokenFile'],
+    ['no zone', { cloudflareZoneId: '' }, 'cloudflareZoneId'],
+    ['a TTL that its records cannot have', { dnsTtlSeconds: 30 }, 'dnsTtlSeconds'],
+    ['a token file that is not there', { cloudflareTokenFile: 'nowhere' }, 'cloudflareTokenFile'],
+  ])('with Cloudflare refuses %s', (_what, change, key) => {
+    expect(
+      problems({ ...CLOUDFLARE, clientCidrs: ['0.0.0.0/0'], ...change }, SITE).map((problem) => problem.key),
+    ).toEqual([key]);
+  });
+
+  it('reads the keys of what the agent calls, on sites only', () => {
+    const config = { ...CLOUDFLARE, slackWebhookFile: 'slack' };
+    expect(parse({ ...SITE, ...config }, files).files.outward).toEqual({
+      'dns-token': 'hush',
+      'alert-slack-webhook': 'https://hooks.slack.test/services/T/B/x',
+    });
+    expect(parse({ ...WITNESS, ...config }, files).files.outward).toEqual({});
   });
 
   it('names the types that hold the model', () => {

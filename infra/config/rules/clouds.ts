@@ -1,7 +1,8 @@
 import { gpuTypesFor, isGpuType } from '../../aws-gpus';
+import { cloudflareDetectionSeconds } from '../../cloudflare-plans';
 import { siteRegionsOf } from '../names';
 import type { FlatConfig } from '../schema';
-import { duplicates, onlyOn, required, type Rule, when } from './rule';
+import { duplicates, none, onlyOn, required, type Rule, when } from './rule';
 
 const onAws = ({ witnessPlatform, sites }: Pick<FlatConfig, 'witnessPlatform' | 'sites'>): boolean =>
   witnessPlatform === 'aws' || sites.some(({ platform }) => platform === 'aws');
@@ -153,14 +154,63 @@ const dnsRules: readonly Rule[] = [
       }),
   },
   {
-    reads: ['dnsProvider', 'clientCidrs', 'dnsCheckerCidrs'],
-    check: ({ dnsProvider, clientCidrs, dnsCheckerCidrs }) =>
-      when(dnsProvider !== 'powerdns' && !clientCidrs.includes('0.0.0.0/0') && dnsCheckerCidrs.length === 0, {
-        key: 'dnsCheckerCidrs',
-        got: dnsCheckerCidrs,
-        allowed: `the networks from which ${dnsProvider} checks the sites, because clientCidrs leaves them out`,
+    reads: [
+      'dnsProvider',
+      'cloudflareZoneId',
+      'cloudflarePlan',
+      'cloudflareAccountId',
+      'cloudflareTokenFile',
+    ],
+    check: (config) => {
+      if (config.dnsProvider !== 'cloudflare') return none;
+      const needed =
+        config.cloudflarePlan === 'none'
+          ? (['cloudflareZoneId', 'cloudflareTokenFile'] as const)
+          : (['cloudflareZoneId', 'cloudflareAccountId'] as const);
+      return needed.flatMap((key) =>
+        when(config[key] === '', {
+          key,
+          got: '',
+          allowed: `a value, because dnsProvider is cloudflare with cloudflarePlan ${config.cloudflarePlan}`,
+        }),
+      );
+    },
+  },
+  {
+    reads: ['dnsProvider', 'cloudflarePlan', 'dnsCheckIntervalSeconds'],
+    check: ({ dnsProvider, cloudflarePlan, dnsCheckIntervalSeconds }) => {
+      if (dnsProvider !== 'cloudflare' || cloudflarePlan === 'none') return none;
+      const least = cloudflareDetectionSeconds(cloudflarePlan);
+      return when(dnsCheckIntervalSeconds < least, {
+        key: 'dnsCheckIntervalSeconds',
+        got: dnsCheckIntervalSeconds,
+        allowed: `at least ${least}: so long does plan ${cloudflarePlan} take to see that a site changed`,
+      });
+    },
+  },
+  {
+    reads: ['dnsProvider', 'cloudflarePlan', 'dnsTtlSeconds'],
+    check: ({ dnsProvider, cloudflarePlan, dnsTtlSeconds }) =>
+      when(dnsProvider === 'cloudflare' && cloudflarePlan === 'none' && dnsTtlSeconds !== 60, {
+        key: 'dnsTtlSeconds',
+        got: dnsTtlSeconds,
+        allowed: "60, the least that Cloudflare's records may have",
       }),
+  },
+  {
+    reads: ['dnsProvider', 'clientCidrs', 'dnsCheckerCidrs', 'cloudflarePlan'],
+    check: ({ dnsProvider, clientCidrs, dnsCheckerCidrs, cloudflarePlan }) =>
+      when(
+        (dnsProvider === 'route53' || (dnsProvider === 'cloudflare' && cloudflarePlan !== 'none')) &&
+          !clientCidrs.includes('0.0.0.0/0') &&
+          dnsCheckerCidrs.length === 0,
+        {
+          key: 'dnsCheckerCidrs',
+          got: dnsCheckerCidrs,
+          allowed: `the networks from which ${dnsProvider} checks the sites, because clientCidrs leaves them out`,
+        },
+      ),
   },
 ];
 
-export const awsRules: readonly Rule[] = [...placementRules, ...stackRules, ...dnsRules];
+export const cloudRules: readonly Rule[] = [...placementRules, ...stackRules, ...dnsRules];
