@@ -129,6 +129,11 @@ export class LeaseKeeper {
       : lineageReason(this.core.persisted);
   }
 
+  /** Codes of the conditions that it alerts of at this moment. */
+  alerts(): readonly string[] {
+    return this.core?.alerts ?? [];
+  }
+
   onPromise(request: PromiseRequest): PromiseResponse {
     const id = ++this.requests;
     const actions = this.dispatch({ type: 'promise-asked', id, request });

@@ -20,6 +20,8 @@ export interface KeeperPort {
   writableForSeconds(): number | null;
   witness(): Health;
   peer(): { readonly health: Health; readonly state: SiteState | null; readonly promotable: boolean | null };
+  /** Codes of what it alerts of at this moment, such as CLAIM_BLOCKED_MANUAL. */
+  alerts(): readonly string[];
   onPromise(request: PromiseRequest): PromiseResponse;
   wake(): void;
   promote(request: PromoteRequest): Promise<SwitchResponse>;

@@ -32,6 +32,8 @@ export interface SiteViewOptions {
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
   readonly events: () => readonly AgentEvent[];
+  /** Of what the agent calls outside, where it does. */
+  readonly outward?: () => Pick<StatusResponse, 'dnsRecord' | 'alerts'>;
   readonly record: RecordEvent;
 }
 
@@ -46,7 +48,7 @@ export class SiteView {
       site: spec.site,
       writable: keeper.isWritable(),
       holder: keeper.lease()?.holder ?? null,
-      canary: this.canaryFacts(),
+      canary: this.canaryViews(),
     });
     const ready = reasons.length === 0;
     this.tellChange(ready, reasons);
@@ -60,7 +62,7 @@ export class SiteView {
       site: spec.site,
       state: keeper.state(),
       witness: keeper.witness(),
-      canary: this.canaryFacts(),
+      canary: this.canaryViews(),
       parity: spec.parity,
       peerParity,
       runningQdrant: this.options.versions().qdrant,
@@ -127,6 +129,7 @@ export class SiteView {
       versions: this.options.versions(),
       parity: spec.parity,
       switching: { mode: spec.switching.mode },
+      ...this.options.outward?.(),
       events: this.options.events(),
     };
   }
@@ -142,7 +145,7 @@ export class SiteView {
     this.options.record(ready ? 'ready' : 'not-ready', reasons.map((reason) => reason.message).join(' '));
   }
 
-  private canaryFacts(): CanaryFacts {
+  canaryViews(): CanaryFacts {
     const { canary } = this.options;
     return { inference: canary.inference(), vectors: canary.vectors() };
   }

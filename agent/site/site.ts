@@ -16,6 +16,7 @@ import { WriteGateway } from './gateway/write-gateway';
 import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
 import { Operations } from './operations';
+import { Outward } from './outward';
 import { PeerClient } from './peer/client';
 import type { RecordEvent, SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
@@ -107,6 +108,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     state: lineage,
     onEvent: (event) => {
       events.push(event);
+      outward.onEvent(event);
       if (event.kind === 'claimed' || event.kind === 'state') background.wake();
     },
   });
@@ -173,7 +175,18 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
     events: () => events.list(),
+    outward: () => outward.status(),
     record,
+  });
+  const outward: Outward = new Outward({
+    spec,
+    credentials,
+    keeper,
+    view,
+    clock,
+    logger,
+    record,
+    alertsPath: join(folders.state, 'alerts.json'),
   });
   const metrics: Metrics = new Metrics({
     site: spec.site,
@@ -183,6 +196,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     unpublishedWrites: () => publisher.unpublishedWrites,
     rpoSeconds: spec.snapshots.rpoSeconds,
   });
+  outward.measure(metrics.registry);
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -211,6 +225,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   vectors.start();
   keeper.start();
   background.start();
+  await outward.start();
   record('started', `agent ${options.agentVersion} of ${spec.site}`);
 
   return {
@@ -223,7 +238,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
       await gateway.close();
       await keeper.stop();
-      await Promise.all([api.close(), inference.stop(), vectors.stop(), background.stop()]);
+      await Promise.all([api.close(), inference.stop(), vectors.stop(), background.stop(), outward.stop()]);
       await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
       await events.flush();
     },

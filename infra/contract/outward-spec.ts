@@ -4,12 +4,9 @@ import { z } from 'zod';
 const seconds = z.number().positive();
 
 /** Keys travel in these requests: never in the clear, but to this machine itself. */
-const safeUrl = z
-  .url()
-  .refine(
-    (value) => /^https:\/\//.test(value) || /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)[:/]/.test(value),
-    'an https:// address',
-  );
+export const isSafeUrl = (value: string): boolean =>
+  /^https:\/\//.test(value) || /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)[:/]/.test(value);
+const safeUrl = z.url().refine(isSafeUrl, 'an https:// address');
 
 /** The service's name is a plain record; the holder of the lease points it at itself. Its token is `dns-token`. */
 export const DnsRecordSpec = z.strictObject({

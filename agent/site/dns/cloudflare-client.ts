@@ -62,7 +62,10 @@ export class CloudflareClient {
     const { result, result_info: info } = await this.call('GET', `?${query}`, undefined, timeoutMs);
     const records = parsed(z.array(RecordAnswer), result, 'list of records');
     if (info != null && info.total_count > records.length)
-      throw new DnsApiError('DNS_API_REFUSED', `${name} has ${info.total_count} A records, which are not all ours.`);
+      throw new DnsApiError(
+        'DNS_API_REFUSED',
+        `${name} has ${info.total_count} A records, which are not all ours.`,
+      );
     // Asked for exactly this, and checked all the same: a filter that is not understood would be passed over.
     return records.filter((record) => record.type === 'A' && record.name === name);
   }
@@ -70,7 +73,12 @@ export class CloudflareClient {
   /** Changes the address alone; the rest is sent as it is, because the API wants it. */
   async setAddress(record: AddressRecord, content: string, timeoutMs: number): Promise<AddressRecord> {
     const { id, name, type, ttl } = record;
-    const { result } = await this.call('PATCH', `/${encodeURIComponent(id)}`, { name, type, ttl, content }, timeoutMs);
+    const { result } = await this.call(
+      'PATCH',
+      `/${encodeURIComponent(id)}`,
+      { name, type, ttl, content },
+      timeoutMs,
+    );
     return parsed(RecordAnswer, result, 'changed record');
   }
 
@@ -146,7 +154,10 @@ function readEnvelope(text: string): Envelope | null {
 function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new DnsApiError('DNS_API_UNREACHABLE', `Cloudflare's API sent no ${what}: ${z.prettifyError(result.error)}`);
+  throw new DnsApiError(
+    'DNS_API_UNREACHABLE',
+    `Cloudflare's API sent no ${what}: ${z.prettifyError(result.error)}`,
+  );
 }
 
 function first(header: string | string[] | undefined): string | undefined {

@@ -32,6 +32,8 @@ export interface CloudflareRecordOptions {
   readonly random?: () => number;
 }
 
+/** The lease is looked at this often: asking costs nothing, and being late leaves clients with a lost site. */
+const IDLE_MS = 1_000;
 const FIRST_RETRY_MS = 1_000;
 /** Doubled this often at most. */
 const MAX_DOUBLINGS = 6;
@@ -70,15 +72,22 @@ export class CloudflareRecord {
 
   view(): DnsRecordStatus {
     const { spec, clock } = this.options;
-    const checkedAgeSeconds = this.verifiedAt === null ? null : (clock.monotonicMs() - this.verifiedAt) / 1000;
+    const checkedAgeSeconds =
+      this.verifiedAt === null ? null : (clock.monotonicMs() - this.verifiedAt) / 1000;
     return {
       name: spec.name,
-      state: !this.holding ? 'not-holder' : this.failures > 0 ? 'failing' : 'here',
+      state: this.state(),
       detail: this.detail,
       failures: this.failures,
       moves: this.moves,
       checkedAgeSeconds,
     };
+  }
+
+  private state(): DnsRecordStatus['state'] {
+    if (!this.holding) return 'not-holder';
+    if (this.failures > 0) return 'failing';
+    return this.verifiedAt === null ? 'looking' : 'here';
   }
 
   /** One look; answers when the next is due. The loop and tests call it. */
@@ -132,14 +141,14 @@ export class CloudflareRecord {
     this.failures = 0;
     this.verifiedAt = null;
     this.detail = why;
-    return this.intervalMs;
+    return Math.min(IDLE_MS, this.intervalMs);
   }
 
   private failed(error: unknown): number {
     this.failures += 1;
     this.detail = `${codeOf(error)}: ${messageOf(error)}`;
     // Told once for a row of failures; the alert and the metrics go by their number.
-    if (this.failures === 1) this.options.record('alert', `DNS_RECORD: ${this.detail}`);
+    if (this.failures === 1 && !this.stopped) this.options.record('alert', `DNS_RECORD: ${this.detail}`);
     const doubled = FIRST_RETRY_MS * 2 ** Math.min(this.failures - 1, MAX_DOUBLINGS);
     const random = (this.options.random ?? Math.random)();
     const backOffMs = Math.min(this.intervalMs, doubled) * (0.75 + random / 2);

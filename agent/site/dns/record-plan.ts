@@ -28,7 +28,7 @@ export function movesTo<Record extends RecordLike>(
   if (records.length !== addresses.length)
     throw new RecordCountError(
       `${name} has ${records.length} A records and this site has ${addresses.length} addresses. ` +
-        "Deploy the stack that holds the records; all sites need equally many addresses.",
+        'Deploy the stack that holds the records; all sites need equally many addresses.',
     );
   const shown = new Set(records.map(({ content }) => content));
   const missing = addresses.filter((address) => !shown.has(address));

@@ -48,6 +48,11 @@ export class FakeKeeper implements KeeperPort {
     return this.peerView;
   }
 
+  alertCodes: string[] = [];
+  alerts(): readonly string[] {
+    return this.alertCodes;
+  }
+
   onPromise(): { granted: boolean; epoch: number } {
     return { granted: true, epoch: this.leaseEpoch };
   }

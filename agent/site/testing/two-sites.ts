@@ -2,10 +2,12 @@
 import { createServer, type Server } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import type { StatusResponse } from '../../../infra/contract/agent-api';
 import { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import type { LeaseStore } from '../../lease';
 import { createLogger } from '../../shared/logger';
+import type { Credentials } from '../configuration';
 import { startSite, type Site } from '../site';
 import type { SnapshotStore } from '../snapshots/store';
 import { scratchFolder } from './scratch';
@@ -50,6 +52,10 @@ export interface SiteSetup {
   readonly leaseStore: () => LeaseStore;
   readonly snapshotStore: () => SnapshotStore;
   readonly qdrantVersion: string;
+  /** What it calls outside, and with which credentials. */
+  readonly outward?: Pick<z.input<typeof SiteAgentSpec>, 'dnsRecord' | 'alerts'> & {
+    readonly credentials: Pick<Credentials, 'dnsToken' | 'alerts'>;
+  };
 }
 
 /** A site that can be stopped and started again on the same state. */
@@ -75,6 +81,7 @@ export class TestSite {
         qdrantKey: KEYS.qdrant,
         vllmKey: KEYS.vllm,
         store: { accessKey: 'a', secretKey: 'b' },
+        ...setup.outward?.credentials,
       },
       folders: { state: this.state, staging: setup.staging },
       stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
@@ -115,7 +122,9 @@ export class TestSite {
   private spec(): SiteAgentSpec {
     const { setup } = this;
     const peer = setup.site === 'uk' ? 'eu' : 'uk';
+    const { credentials: _credentials, ...outward } = setup.outward ?? {};
     return SiteAgentSpec.parse({
+      ...outward,
       site: setup.site,
       siteHost: `${setup.site}.example.com`,
       peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },

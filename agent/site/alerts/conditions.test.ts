@@ -1,0 +1,122 @@
+import type { AlertFacts } from './conditions';
+import { conditionsOf, takeOverIn } from './conditions';
+
+const WELL: AlertFacts = {
+  site: 'uk',
+  state: 'active',
+  holds: true,
+  lease: { epoch: 3, holder: 'uk' },
+  promotable: { promotable: false, reasons: [{ code: 'ALREADY_HOLDER', message: 'holds it' }] },
+  canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  dataAgeSeconds: null,
+  publishedAgeSeconds: 100,
+  rpoSeconds: 3600,
+  leaseAlerts: new Map(),
+  dnsRecord: undefined,
+  tookOver: null,
+  unprotectedAfterSeconds: 300,
+};
+const STANDBY: AlertFacts = {
+  ...WELL,
+  state: 'standby',
+  holds: false,
+  lease: { epoch: 3, holder: 'eu' },
+  promotable: { promotable: true, reasons: [] },
+  dataAgeSeconds: 100,
+  publishedAgeSeconds: null,
+};
+const DNS = {
+  name: 'api.example.com',
+  detail: 'no answer',
+  moves: 0,
+  checkedAgeSeconds: null,
+};
+const brief = (facts: AlertFacts) =>
+  conditionsOf(facts).map(({ key, severity, afterSeconds }) => `${key} ${severity} ${afterSeconds}`);
+
+it('says nothing of a pair that is well', () => {
+  expect(conditionsOf(WELL)).toEqual([]);
+  expect(conditionsOf(STANDBY)).toEqual([]);
+});
+
+it.each<[string, AlertFacts, string[]]>([
+  ['fenced while the peer serves', { ...STANDBY, state: 'fenced' }, ['fenced warning 0']],
+  [
+    'fenced and named by the lease, so that nobody serves',
+    { ...STANDBY, state: 'fenced', lease: { epoch: 3, holder: 'uk' } },
+    ['fenced critical 10'],
+  ],
+  [
+    'waiting for a person',
+    { ...STANDBY, leaseAlerts: new Map([['CLAIM_BLOCKED_MANUAL', 'run out']]) },
+    ['promotion-pending critical 0'],
+  ],
+  [
+    'kept from taking over',
+    { ...STANDBY, leaseAlerts: new Map([['CLAIM_BLOCKED_COOLDOWN', 'too soon']]) },
+    ['lease-claim-blocked-cooldown critical 0'],
+  ],
+  [
+    'carried by the peer',
+    { ...WELL, leaseAlerts: new Map([['FAILSAFE', 'no witness']]) },
+    ['lease-failsafe error 0'],
+  ],
+  [
+    'not promotable',
+    { ...STANDBY, promotable: { promotable: false, reasons: [] } },
+    ['not-promotable error 300'],
+  ],
+  ['without a standby', { ...WELL, state: 'unprotected' }, ['unprotected error 300']],
+  [
+    'holding with a sick engine',
+    { ...WELL, canary: { ...WELL.canary, inference: { health: 'failing', detail: 'hung' } } },
+    ['canary-inference critical 0'],
+  ],
+  [
+    'standing by with a sick engine',
+    { ...STANDBY, canary: { ...WELL.canary, vectors: { health: 'failing', detail: 'down' } } },
+    ['canary-vectors error 0'],
+  ],
+  [
+    'not knowing whether its engine works',
+    { ...WELL, canary: { ...WELL.canary, inference: { health: 'unknown', detail: '' } } },
+    ['canary-inference-unknown critical 300'],
+  ],
+  ['late with its publishes', { ...WELL, publishedAgeSeconds: 3601 }, ['rpo error 0']],
+  ['late with what it applies', { ...STANDBY, dataAgeSeconds: 3601 }, ['rpo error 0']],
+  [
+    'unable to move the name',
+    { ...WELL, dnsRecord: { ...DNS, state: 'failing', failures: 3 } },
+    ['dns-record critical 0'],
+  ],
+  ['unable to move it once', { ...WELL, dnsRecord: { ...DNS, state: 'failing', failures: 2 } }, []],
+])('tells of a site that is %s', (_what, facts, expected) => {
+  expect(brief(facts)).toEqual(expected);
+});
+
+it.each([
+  ['epoch 2, expired', 'critical'],
+  ['epoch 2, promoted', 'warning'],
+  ['epoch 2, handed over by uk', 'warning'],
+])('tells of a take-over, as loudly as it was unplanned: %s', (detail, severity) => {
+  const tookOver = takeOverIn({ kind: 'claimed', detail });
+  expect(brief({ ...WELL, state: 'unprotected', tookOver })).toContain(`took-over-2 ${severity} 0`);
+});
+
+it('tells of no take-over at the very first lease', () => {
+  expect(takeOverIn({ kind: 'claimed', detail: 'epoch 1, bootstrap' })).toBeNull();
+  expect(takeOverIn({ kind: 'ready', detail: 'epoch 2, expired' })).toBeNull();
+});
+
+it('takes a take-over for over when there is a standby again, or another holder', () => {
+  const tookOver = { epoch: 2, how: 'expired' };
+  expect(brief({ ...WELL, tookOver })).toEqual([]);
+  expect(brief({ ...STANDBY, tookOver })).toEqual([]);
+});
+
+it.each(['LEASE_MISSING', 'LEASE_NOT_OURS', 'FAILSAFE', 'SICK_HOLDER'])(
+  'takes %s for past when the other site holds the lease',
+  (code) => {
+    expect(brief({ ...STANDBY, leaseAlerts: new Map([[code, 'was so']]) })).toEqual([]);
+  },
+);

@@ -1,0 +1,183 @@
+/** What a person should be told of this site, from what is known of it. Pure; how long a condition must last comes with it. */
+import type {
+  AgentEvent,
+  AlertSeverity,
+  DnsRecordStatus,
+  Health,
+  PromotableResponse,
+  SiteState,
+} from '../../../infra/contract/agent-api';
+
+/** This site has taken the lease, and no switch since has made that history. */
+export interface TookOver {
+  readonly epoch: number;
+  /** As the lease keeper tells it: `expired`, `promoted`, `handed over by …`. */
+  readonly how: string;
+}
+
+export interface AlertFacts {
+  readonly site: string;
+  readonly state: SiteState;
+  readonly holds: boolean;
+  readonly lease: { readonly epoch: number; readonly holder: string } | null;
+  readonly promotable: Pick<PromotableResponse, 'promotable' | 'reasons'>;
+  readonly canary: Readonly<
+    Record<'inference' | 'vectors', { readonly health: Health; readonly detail: string }>
+  >;
+  /** Of what this site holds in readiness; null for the holder and when unknown. */
+  readonly dataAgeSeconds: number | null;
+  /** Of this site's last publish. */
+  readonly publishedAgeSeconds: number | null;
+  readonly rpoSeconds: number;
+  /** Codes that the lease keeper alerts of at this moment, with what it said. */
+  readonly leaseAlerts: ReadonlyMap<string, string>;
+  readonly dnsRecord: DnsRecordStatus | undefined;
+  readonly tookOver: TookOver | null;
+  readonly unprotectedAfterSeconds: number;
+}
+
+export interface Condition {
+  /** One alert for each, however often it is seen. */
+  readonly key: string;
+  readonly severity: AlertSeverity;
+  readonly summary: string;
+  readonly detail: string;
+  /** Told only when it has lasted for so long. */
+  readonly afterSeconds: number;
+}
+
+/** A record that could not be moved so many times in a row is a matter for people. */
+const DNS_FAILURES = 3;
+/** A site that has just taken the lease counts as fenced until that is on its disk. */
+const OWN_FENCED_SECONDS = 10;
+const MANUAL = 'CLAIM_BLOCKED_MANUAL';
+/** Codes of the lease keeper that can wait until morning; all others cannot. */
+const LESSER: Readonly<Partial<Record<string, AlertSeverity>>> = { FAILSAFE: 'error' };
+
+export function conditionsOf(facts: AlertFacts): readonly Condition[] {
+  return [
+    ...fenced(facts),
+    ...tookOver(facts),
+    ...leaseAlerts(facts),
+    ...protection(facts),
+    ...canaries(facts),
+    ...recoveryPoint(facts),
+    ...dns(facts),
+  ];
+}
+
+function fenced({ site, state, lease }: AlertFacts): Condition[] {
+  if (state !== 'fenced') return [];
+  const elsewhere = lease !== null && lease.holder !== site;
+  const detail = elsewhere
+    ? `${lease.holder} holds the lease. Its data may have writes that nobody else has: \`failover reprotect\` exports and replaces them.`
+    : 'No site is known to hold the lease: see `failover status`.';
+  const condition = now('fenced', elsewhere ? 'warning' : 'critical', `${site} is fenced`, detail);
+  return [elsewhere ? condition : { ...condition, afterSeconds: OWN_FENCED_SECONDS }];
+}
+
+function tookOver({ site, state, lease, tookOver: taken }: AlertFacts): Condition[] {
+  const over = state === 'active' || (lease !== null && lease.holder !== site);
+  return taken === null || over ? [] : [takeOverOf(site, taken)];
+}
+
+/** Told even if it is over by the next look. */
+export function takeOverOf(site: string, { epoch, how }: TookOver): Condition {
+  return now(
+    `took-over-${epoch}`,
+    how.startsWith('expired') ? 'critical' : 'warning',
+    `${site} has taken over (epoch ${epoch}, ${how})`,
+    'Over when the other site could take over again.',
+  );
+}
+
+/** @returns null for events that are no take-over, the very first lease among them */
+export function takeOverIn({ kind, detail }: Pick<AgentEvent, 'kind' | 'detail'>): TookOver | null {
+  const match = kind === 'claimed' ? /^epoch (\d+), (.+)$/.exec(detail) : null;
+  if (match?.[1] === undefined || match[2] === undefined || match[2] === 'bootstrap') return null;
+  return { epoch: Number(match[1]), how: match[2] };
+}
+
+/** The keeper takes some of its alerts back only when this site holds again; others may have mended the matter before. */
+function isPast(code: string, { site, holds, lease }: AlertFacts): boolean {
+  if (code === 'LEASE_MISSING') return lease !== null;
+  if (code === 'LEASE_NOT_OURS') return lease !== null && lease.holder !== site;
+  return (code === 'FAILSAFE' || code === 'SICK_HOLDER') && !holds;
+}
+
+function leaseAlerts(facts: AlertFacts): Condition[] {
+  const { site, leaseAlerts: codes } = facts;
+  const current = [...codes].filter(([code]) => !isPast(code, facts));
+  return current.map(([code, message]) =>
+    code === MANUAL
+      ? now('promotion-pending', 'critical', `${site} waits for a person to let it take over`, message)
+      : now(
+          `lease-${code.toLowerCase().replaceAll('_', '-')}`,
+          LESSER[code] ?? 'critical',
+          `${site}: ${code}`,
+          message,
+        ),
+  );
+}
+
+function protection(facts: AlertFacts): Condition[] {
+  const { site, state, holds, promotable, unprotectedAfterSeconds: afterSeconds } = facts;
+  if (state === 'unprotected')
+    return [
+      {
+        ...now(
+          'unprotected',
+          'error',
+          `${site} serves and nobody could take over from it`,
+          'See `failover status`.',
+        ),
+        afterSeconds,
+      },
+    ];
+  // Fenced has an alert of its own.
+  if (holds || state === 'fenced' || promotable.promotable) return [];
+  const detail = promotable.reasons.map(({ message }) => message).join(' ');
+  return [{ ...now('not-promotable', 'error', `${site} could not take over`, detail), afterSeconds }];
+}
+
+function canaries({ site, holds, canary, unprotectedAfterSeconds }: AlertFacts): Condition[] {
+  return (['inference', 'vectors'] as const).flatMap((part): Condition[] => {
+    const { health, detail } = canary[part];
+    const severity = holds ? 'critical' : 'error';
+    if (health === 'failing')
+      return [now(`canary-${part}`, severity, `${part} of ${site} is failing`, detail)];
+    if (health === 'healthy') return [];
+    return [
+      {
+        ...now(`canary-${part}-unknown`, severity, `${part} of ${site} is not known to work`, detail),
+        afterSeconds: unprotectedAfterSeconds,
+      },
+    ];
+  });
+}
+
+/** By the holder the last publish counts, elsewhere what was applied. */
+function recoveryPoint({
+  site,
+  holds,
+  publishedAgeSeconds,
+  dataAgeSeconds,
+  rpoSeconds,
+}: AlertFacts): Condition[] {
+  const age = holds ? publishedAgeSeconds : dataAgeSeconds;
+  if (age === null || age <= rpoSeconds) return [];
+  const what = holds ? `the last publish of ${site}` : `the data at ${site}`;
+  const summary = `${what} is older than the RPO of ${rpoSeconds} s`;
+  return [now('rpo', 'error', summary, `A failover now would lose ${Math.round(age)} s of writes.`)];
+}
+
+function dns({ site, dnsRecord }: AlertFacts): Condition[] {
+  if (dnsRecord === undefined || dnsRecord.state !== 'failing' || dnsRecord.failures < DNS_FAILURES)
+    return [];
+  const summary = `${dnsRecord.name} cannot be pointed at ${site}`;
+  return [now('dns-record', 'critical', summary, dnsRecord.detail)];
+}
+
+function now(key: string, severity: AlertSeverity, summary: string, detail: string): Condition {
+  return { key, severity, summary, detail, afterSeconds: 0 };
+}
