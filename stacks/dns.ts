@@ -11,7 +11,7 @@ import {
   CLOUDFLARE_THRESHOLD,
   CLOUDFLARE_TIMEOUT_SECONDS,
 } from '../infra/cloudflare-plans';
-import type { AwsSiteConfig, AwsWitnessConfig, SiteConfig, WitnessConfig } from '../infra/config';
+import type { AnyWitnessConfig, AwsSiteConfig, SiteConfig } from '../infra/config';
 import type { WitnessOutputs } from '../infra/contract/stack-outputs';
 import type { AsInputs } from './outputs';
 import type { WitnessFacts } from './witness-reference';
@@ -26,11 +26,11 @@ const ROUTE53_THRESHOLD = 3;
 type ZoneOutputs = Pick<AsInputs<WitnessOutputs>, 'nameservers' | 'route53'>;
 
 /** The zone, as the witness's stack declares it where another answers for it. */
-export async function declareZone(config: WitnessConfig | AwsWitnessConfig): Promise<ZoneOutputs> {
+export async function declareZone(config: AnyWitnessConfig): Promise<ZoneOutputs> {
   return config.settings.dnsProvider === 'route53' ? declareRoute53(config) : declareCloudflare(config);
 }
 
-async function declareRoute53({ settings }: WitnessConfig | AwsWitnessConfig): Promise<ZoneOutputs> {
+async function declareRoute53({ settings }: AnyWitnessConfig): Promise<ZoneOutputs> {
   const opts = { protect: settings.protectData };
   const provider = new Route53Dns({
     zone: settings.zone,
@@ -51,7 +51,7 @@ async function declareRoute53({ settings }: WitnessConfig | AwsWitnessConfig): P
   };
 }
 
-function declareCloudflare({ settings }: WitnessConfig | AwsWitnessConfig): ZoneOutputs {
+function declareCloudflare({ settings }: AnyWitnessConfig): ZoneOutputs {
   const opts = { protect: settings.protectData };
   const { cloudflarePlan: plan, cloudflareAccountId: accountId, cloudflareZoneId: zoneId } = settings;
   const common = {

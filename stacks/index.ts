@@ -5,6 +5,7 @@ import { loadConfig } from '../infra/config';
 import { figuresText } from '../infra/figures';
 import { declareAwsSite } from './aws-site';
 import { declareAwsWitness } from './aws-witness';
+import { declareCloudflareWitness } from './cloudflare-witness';
 import { declareSite } from './site';
 import { declareWitness } from './witness';
 
@@ -12,7 +13,16 @@ export = async () => {
   const config = loadConfig();
   await pulumi.log.info(figuresText(config.budget, config.cost));
   const bundle = buildAgentBundle();
-  if (config.kind === 'witness')
-    return config.platform === 'aws' ? await declareAwsWitness(config) : await declareWitness(config, bundle);
-  return config.platform === 'aws' ? await declareAwsSite(config, bundle) : await declareSite(config, bundle);
+  if (config.kind === 'site')
+    return config.platform === 'aws'
+      ? await declareAwsSite(config, bundle)
+      : await declareSite(config, bundle);
+  switch (config.platform) {
+    case 'aws':
+      return await declareAwsWitness(config);
+    case 'cloudflare':
+      return await declareCloudflareWitness(config);
+    case 'dedicated':
+      return await declareWitness(config, bundle);
+  }
 };

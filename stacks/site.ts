@@ -14,7 +14,7 @@ import { declareSiteRecord } from './dns';
 import type { AsInputs } from './outputs';
 import { serverArgs } from './server-args';
 import { siteOutputs } from './site-outputs';
-import { readWitness } from './witness-reference';
+import { readWitness, type WitnessReference } from './witness-reference';
 
 /** A site: the whole service on one server, active or warm; which of the two is the lease's business. */
 export async function declareSite(config: SiteConfig, bundle: AgentBundle): Promise<AsInputs<SiteOutputs>> {
@@ -43,8 +43,7 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
         'peer-key': witness.secret('peerKey'),
         'qdrant-key': witness.secret('qdrantKey'),
         'vllm-key': witness.secret('vllmKey'),
-        'store-access-key': witness.storeAccount.apply(({ accessKey }) => accessKey),
-        'store-secret-key': witness.storeAccount.apply(({ secretKey }) => secretKey),
+        ...(settings.witnessPlatform === 'cloudflare' ? {} : storeAccount(witness)),
         ...config.secrets.outward,
         ...(settings.tlsMode === 'acme' ? { 'tsig-key': witness.secret('tsigKey') } : config.secrets.tls),
       },
@@ -72,4 +71,13 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
     servers: [{ name: server.name, address: server.address }],
     configHash: spec.agent.parity.configHash,
   });
+}
+
+/** The site's account at an object store that the witness's stack made. */
+function storeAccount(witness: WitnessReference) {
+  const account = witness.storeAccount();
+  return {
+    'store-access-key': account.apply(({ accessKey }) => accessKey),
+    'store-secret-key': account.apply(({ secretKey }) => secretKey),
+  };
 }

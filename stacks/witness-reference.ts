@@ -43,8 +43,8 @@ export interface WitnessReference {
   /** @throws WitnessNotReadyError when the witness is not on AWS. */
   aws(): AwsFacts;
   secret(name: SecretName): pulumi.Output<string>;
-  /** The site's account at the object store. */
-  readonly storeAccount: pulumi.Output<{ accessKey: string; secretKey: string }>;
+  /** The site's account at the object store, where the witness makes accounts and the site has no role. */
+  storeAccount(): pulumi.Output<{ accessKey: string; secretKey: string }>;
 }
 
 export interface WitnessExpectation {
@@ -111,11 +111,12 @@ export async function readWitness(
     facts,
     aws: () => awsFacts(stackName, facts.aws),
     secret: (name) => read(name).apply((value) => WitnessOutputs.shape[name].parse(value)),
-    storeAccount: read('storeAccounts').apply((value) => {
-      const account = WitnessOutputs.shape.storeAccounts.parse(value)[expected.site];
-      if (account === undefined)
-        throw new WitnessNotReadyError(stackName, `has no object store account for ${expected.site}`);
-      return account;
-    }),
+    storeAccount: () =>
+      read('storeAccounts').apply((value) => {
+        const account = WitnessOutputs.shape.storeAccounts.parse(value)[expected.site];
+        if (account === undefined)
+          throw new WitnessNotReadyError(stackName, `has no object store account for ${expected.site}`);
+        return account;
+      }),
   };
 }

@@ -53,6 +53,9 @@ export class S3LeaseStore implements LeaseStore {
             },
           }),
       maxAttempts: 1,
+      // Trailing checksums are not spoken by every S3 store; TLS and the lease's own decoding guard what matters.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
       requestHandler: {
         connectionTimeout: options.requestTimeoutMs,
         requestTimeout: options.requestTimeoutMs,

@@ -35,6 +35,13 @@ const CLOUDFLARE = {
   cloudflareZoneId: 'b'.repeat(32),
   cloudflareTokenFile: 'dns-token',
 } as const;
+const R2 = {
+  ...CLOUDFLARE,
+  witnessPlatform: 'cloudflare',
+  witnessAddresses: [],
+  storeAccessKeyFile: 'dns-token',
+  storeSecretKeyFile: 'dns-token',
+} as const;
 const [UK, EU] = AWS_SITE.sites ?? [];
 
 describe('stacks on AWS', () => {
@@ -117,6 +124,30 @@ describe('stacks on AWS', () => {
     expect(
       problems({ ...CLOUDFLARE, clientCidrs: ['0.0.0.0/0'], ...change }, SITE).map((problem) => problem.key),
     ).toEqual([key]);
+  });
+
+  it.each([
+    ['with a witness on R2 and no account there', { ...R2, storeAccessKeyFile: '' }, ['storeAccessKeyFile']],
+    ['with an account that nothing asks for', { storeSecretKeyFile: 'dns-token' }, ['storeSecretKeyFile']],
+    ['with a nameserver on R2', { ...R2, dnsProvider: 'powerdns' }, ['dnsProvider']],
+    ['with R2 in no account', { ...R2, cloudflareAccountId: '' }, ['cloudflareAccountId']],
+  ])('refuses a dedicated site %s', (_what, change, keys) => {
+    expect(problems(change, SITE).map(({ key }) => key)).toEqual(keys);
+  });
+
+  it('takes a witness on R2, which has neither server nor certificate', () => {
+    const config = {
+      ...WITNESS,
+      ...R2,
+      servers: [],
+      storeAccessKeyFile: '',
+      storeSecretKeyFile: '',
+      sshPrivateKeyFile: '',
+    };
+    expect(parse({ ...config, tlsCertificateFile: '', tlsPrivateKeyFile: '' }, files)).toMatchObject({
+      kind: 'witness',
+      platform: 'cloudflare',
+    });
   });
 
   it('reads the keys of what the agent calls, on sites only', () => {

@@ -1,7 +1,9 @@
 export {
   loadConfig,
   type AwsSiteConfig,
+  type AnyWitnessConfig,
   type AwsWitnessConfig,
+  type CloudflareWitnessConfig,
   type SiteConfig,
   type StackConfig,
   type WitnessConfig,

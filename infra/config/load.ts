@@ -5,6 +5,7 @@ import {
   parseConfig,
   type ParsedAwsSite,
   type ParsedAwsWitness,
+  type ParsedCloudflareWitness,
   type ParsedSite,
   type ParsedWitness,
 } from './parse';
@@ -25,7 +26,9 @@ export type SiteConfig = Omit<ParsedSite, 'files'> & Loaded;
 export type WitnessConfig = Omit<ParsedWitness, 'files'> & Loaded;
 export type AwsSiteConfig = Omit<ParsedAwsSite, 'files'> & Loaded;
 export type AwsWitnessConfig = Omit<ParsedAwsWitness, 'files'> & Loaded;
-export type StackConfig = SiteConfig | WitnessConfig | AwsSiteConfig | AwsWitnessConfig;
+export type CloudflareWitnessConfig = Omit<ParsedCloudflareWitness, 'files'> & Loaded;
+export type AnyWitnessConfig = WitnessConfig | AwsWitnessConfig | CloudflareWitnessConfig;
+export type StackConfig = SiteConfig | AwsSiteConfig | AnyWitnessConfig;
 
 /** Not in the SDK's declarations; without it an error message could show what was encrypted. */
 function isConfigSecret(key: string): boolean {

@@ -9,7 +9,7 @@ export const serviceHostOf = (config: Pick<FlatConfig, 'serviceHost' | 'zone'>):
 export const witnessHostOf = (config: Pick<FlatConfig, 'witnessHost' | 'zone'>): string =>
   config.witnessHost === '' ? `witness.${config.zone}` : config.witnessHost;
 
-/** What this stack runs on. */
+/** What this stack runs on; `cloudflare` is a witness only. */
 export const platformOf = (
   config: Pick<FlatConfig, 'stackKind' | 'site' | 'sites' | 'witnessPlatform'>,
 ): Platform =>

@@ -29,6 +29,9 @@ interface OnServers {
 interface OnAws {
   readonly platform: 'aws';
 }
+interface OnCloudflare {
+  readonly platform: 'cloudflare';
+}
 interface Site {
   readonly kind: 'site';
   readonly own: SiteEntry;
@@ -41,7 +44,9 @@ export type ParsedSite = ParsedCommon & Site & OnServers;
 export type ParsedWitness = ParsedCommon & Witness & OnServers;
 export type ParsedAwsSite = ParsedCommon & Site & OnAws;
 export type ParsedAwsWitness = ParsedCommon & Witness & OnAws;
-export type ParsedConfig = ParsedSite | ParsedWitness | ParsedAwsSite | ParsedAwsWitness;
+export type ParsedCloudflareWitness = ParsedCommon & Witness & OnCloudflare;
+export type ParsedConfig =
+  ParsedSite | ParsedWitness | ParsedAwsSite | ParsedAwsWitness | ParsedCloudflareWitness;
 
 export interface ParsePorts {
   readonly read: ReadText;
@@ -79,12 +84,15 @@ export function parseConfig(stack: string, raw: RawConfig, ports: ParsePorts): P
     initialSite: initialSiteOf(config),
   };
   const common = { stack, settings, files, budget: computeBudget(config), cost: computeCost(config) };
-  const hosting = hostingOf(config);
-  if (config.stackKind === 'witness') return { kind: 'witness', ...hosting, ...common };
+  if (config.stackKind === 'witness') {
+    return config.witnessPlatform === 'cloudflare'
+      ? { kind: 'witness', platform: 'cloudflare', ...common }
+      : { kind: 'witness', ...hostingOf(config), ...common };
+  }
   const own = config.sites.find(({ site }) => site === config.site);
   const peer = config.sites.find(({ site }) => site !== config.site);
   if (own === undefined || peer === undefined) brokenRule();
-  return { kind: 'site', ...hosting, ...common, own, peer };
+  return { kind: 'site', ...hostingOf(config), ...common, own, peer };
 }
 
 function hostingOf(config: FlatConfig): OnServers | OnAws {

@@ -20,11 +20,13 @@ const OUTWARD_FILES = {
   'alert-opsgenie-key': 'opsgenieKeyFile',
   'alert-slack-webhook': 'slackWebhookFile',
   'alert-webhook': 'alertWebhookFile',
+  'store-access-key': 'storeAccessKeyFile',
+  'store-secret-key': 'storeSecretKeyFile',
 } as const;
 type OutwardCredential = keyof typeof OUTWARD_FILES;
 
 export interface StackFiles {
-  /** "" on AWS, where nobody logs in. */
+  /** "" where there is no server, or nobody logs in. */
   readonly sshPrivateKey: string;
   /** Absent on a site whose certificate comes by ACME. */
   readonly tls: { readonly certificate: string; readonly privateKey: string } | undefined;
@@ -85,7 +87,7 @@ export function readStackFiles(
   }
 
   const sshPrivateKey =
-    PLATFORM_KEYS.some((key) => badKeys.has(key)) || platformOf(config) === 'aws'
+    PLATFORM_KEYS.some((key) => badKeys.has(key)) || platformOf(config) !== 'dedicated'
       ? undefined
       : take(
           'sshPrivateKeyFile',
@@ -109,7 +111,7 @@ export function readStackFiles(
   // Without a zone there are no names yet, and complaining of a certificate would only mislead.
   const namesKnown = config.zone !== '' && !NAME_KEYS.some((key) => badKeys.has(key));
   const hasOwnCertificate =
-    config.stackKind === 'witness' ? platformOf(config) !== 'aws' : config.tlsMode === 'files';
+    config.stackKind === 'witness' ? platformOf(config) === 'dedicated' : config.tlsMode === 'files';
   if (!hasOwnCertificate)
     return {
       files: { sshPrivateKey: sshPrivateKey ?? '', tls: undefined, caCertificate, outward },

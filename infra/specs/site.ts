@@ -159,8 +159,8 @@ function agentSpec(
       region: witness.storeRegion,
       leaseBucket: witness.leaseBucket,
       snapshotBucket: witness.snapshotBucket,
-      // S3's own certificate comes from a public authority, whatever the sites' comes from.
-      ...(settings.witnessPlatform === 'aws' ? {} : authority(caCertificate)),
+      // S3's and R2's own certificates come from public authorities, whatever the sites' comes from.
+      ...(settings.witnessPlatform === 'dedicated' ? authority(caCertificate) : {}),
       credentials: own.platform === 'aws' ? 'instance' : 'account',
     },
     snapshots: {

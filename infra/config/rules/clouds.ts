@@ -64,6 +64,30 @@ const placementRules: readonly Rule[] = [
   },
 ];
 
+/** Rules on a witness that is R2 buckets. */
+const cloudflareWitnessRules: readonly Rule[] = [
+  {
+    reads: ['witnessPlatform', 'cloudflareAccountId'],
+    check: ({ witnessPlatform, cloudflareAccountId }) =>
+      when(witnessPlatform === 'cloudflare' && cloudflareAccountId === '', {
+        key: 'cloudflareAccountId',
+        got: '',
+        allowed: 'the account that has the R2 buckets, because witnessPlatform is cloudflare',
+      }),
+  },
+  ...(['storeAccessKeyFile', 'storeSecretKeyFile'] as const).map((key): Rule => ({
+    kind: 'site',
+    reads: ['witnessPlatform', key],
+    check: (config) =>
+      when((config.witnessPlatform === 'cloudflare') !== (config[key] !== ''), {
+        key,
+        got: config[key],
+        allowed:
+          'a file with this site\'s R2 key when witnessPlatform is cloudflare, and "" otherwise, where the witness makes accounts',
+      }),
+  })),
+];
+
 /** Rules on stacks that AWS hosts. */
 const stackRules: readonly Rule[] = onlyOn('aws', [
   required(
@@ -120,10 +144,10 @@ const dnsRules: readonly Rule[] = [
   {
     reads: ['dnsProvider', 'witnessPlatform'],
     check: ({ dnsProvider, witnessPlatform }) =>
-      when(dnsProvider === 'powerdns' && witnessPlatform === 'aws', {
+      when(dnsProvider === 'powerdns' && witnessPlatform !== 'dedicated', {
         key: 'dnsProvider',
         got: dnsProvider,
-        allowed: 'route53 or cloudflare, because the witness is on aws and has no server of its own',
+        allowed: `route53 or cloudflare, because the witness is on ${witnessPlatform} and has no server of its own`,
       }),
   },
   {
@@ -213,4 +237,9 @@ const dnsRules: readonly Rule[] = [
   },
 ];
 
-export const cloudRules: readonly Rule[] = [...placementRules, ...stackRules, ...dnsRules];
+export const cloudRules: readonly Rule[] = [
+  ...placementRules,
+  ...cloudflareWitnessRules,
+  ...stackRules,
+  ...dnsRules,
+];

@@ -47,7 +47,7 @@ export const worldRules: readonly Rule[] = [
       when((witnessPlatform === 'dedicated') !== witnessAddresses.length > 0, {
         key: 'witnessAddresses',
         got: witnessAddresses,
-        allowed: 'the public addresses of the witness on a dedicated server, and none on aws',
+        allowed: 'the public addresses of the witness on a dedicated server, and none elsewhere',
       }),
   },
   required('clientCidrs', 'the networks of clients; 0.0.0.0/0 and ::/0 for anyone'),
