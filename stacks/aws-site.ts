@@ -52,7 +52,12 @@ export async function declareAwsSite(
   );
   const bucket = new SecureBucket(
     'deploy',
-    { bucket: `${prefix}-${own.site}-deploy-${facts.accountId}`, region, kmsKeyArn: key.arn },
+    {
+      bucket: `${prefix}-${own.site}-deploy-${facts.accountId}`,
+      region,
+      kmsKeyArn: key.arn,
+      emptyOnDestroy: !settings.protectData,
+    },
     opts,
   );
   const secrets = { ...facts.secretsIn(region), ...ownSecrets(config, facts) };
@@ -98,6 +103,7 @@ export async function declareAwsSite(
         rootVolumeGib: settings.awsRootVolumeGib,
         dataVolumeGib: settings.awsDataVolumeGib,
         address,
+        protectFromTermination: settings.protectData,
         reserveCapacity: settings.awsReserveCapacity,
       },
       // Its first boot asks for what it should be.

@@ -41,7 +41,16 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
     opts,
   );
   const bucket = (role: string) =>
-    new SecureBucket(role, { bucket: `${prefix}-${role}-${accountId}`, region, kmsKeyArn: key.arn }, opts);
+    new SecureBucket(
+      role,
+      {
+        bucket: `${prefix}-${role}-${accountId}`,
+        region,
+        kmsKeyArn: key.arn,
+        emptyOnDestroy: !settings.protectData,
+      },
+      opts,
+    );
   const lease = bucket('lease');
   const snapshots = bucket('snapshots');
   const store = { leaseBucketArn: lease.arn, snapshotBucketArn: snapshots.arn, storeKeyArn: key.arn };

@@ -15,6 +15,7 @@ const ARGS: GpuInstanceArgs = {
   rootVolumeGib: 100,
   dataVolumeGib: 200,
   address: '203.0.113.10',
+  protectFromTermination: true,
   reserveCapacity: false,
 };
 const declare = (more: Partial<GpuInstanceArgs> = {}) =>

@@ -20,6 +20,8 @@ export interface GpuInstanceArgs {
   readonly rootVolumeGib: number;
   /** Holds the vectors and the model; outlives the instance. */
   readonly dataVolumeGib: number;
+  /** Refuse to terminate it, by anyone, until this is set to false and applied. */
+  readonly protectFromTermination: boolean;
   /** Elastic address of the account in that region, allocated beforehand: peer, witness and DNS name it. */
   readonly address: string;
   /** Pay for the capacity all the time, so that a stopped or lost instance can be started again for sure. */
@@ -69,7 +71,7 @@ export class GpuInstance extends pulumi.ComponentResource {
         vpcSecurityGroupIds: [args.securityGroupId],
         iamInstanceProfile: args.instanceProfileName,
         userData: args.userData,
-        disableApiTermination: true,
+        disableApiTermination: args.protectFromTermination,
         ebsOptimized: true,
         monitoring: true,
         metadataOptions: { httpEndpoint: 'enabled', httpTokens: 'required', httpPutResponseHopLimit: 1 },

@@ -24,6 +24,8 @@ export interface SecureBucketArgs {
   readonly infrequentAccessDays?: number;
   /** Days for which no version can be deleted by anyone, the account's root included. Absent: no object lock. */
   readonly lockDays?: number;
+  /** Let a destroy take the bucket with what is in it. @default false: it is refused while there is anything */
+  readonly emptyOnDestroy?: boolean;
   /** What others may do, beside the owner's own policies. TLS is demanded in any case. */
   readonly statements?: (bucketArn: pulumi.Output<string>) => readonly PolicyStatement[];
 }
@@ -43,7 +45,12 @@ export class SecureBucket extends pulumi.ComponentResource {
     const child = { parent: this };
     const bucket = new aws.s3.Bucket(
       name,
-      { bucket: args.bucket, region, objectLockEnabled: args.lockDays !== undefined, forceDestroy: false },
+      {
+        bucket: args.bucket,
+        region,
+        objectLockEnabled: args.lockDays !== undefined,
+        forceDestroy: args.emptyOnDestroy ?? false,
+      },
       child,
     );
     this.name = bucket.bucket;

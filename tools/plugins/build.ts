@@ -4,13 +4,12 @@ import { createHash } from 'node:crypto';
 import { chmod, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { REPOSITORY } from '../cache';
-import type { PluginName } from '../versions';
 
 /** Packages that end up in a plugin's one file. */
 const BUNDLED = ['@grpc/grpc-js', '@pulumi/pulumi', 'bcryptjs', 'google-protobuf', 'ssh2', 'esbuild'];
 
 /** Changes whenever the plugin's sources, or the packages that go into it, do. */
-export async function sourceHash(name: PluginName): Promise<string> {
+export async function sourceHash(name: string): Promise<string> {
   const digest = createHash('sha256').update(await bundledVersions());
   const files = [__filename, path.join(REPOSITORY, 'tools', 'versions.ts')];
   for (const folder of ['protocol', name]) {
@@ -29,14 +28,18 @@ async function bundledVersions(): Promise<string> {
 }
 
 function isSource(file: string): boolean {
-  return file.endsWith('.ts') && !file.endsWith('.test.ts');
+  return /\.(ts|py)$/.test(file) && !file.endsWith('.test.ts');
 }
 
 /** Writes `pulumi-resource-<name>` into a folder. */
-export async function buildPlugin(name: PluginName, folder: string): Promise<void> {
-  const executable = path.join(folder, `pulumi-resource-${name}`);
+export async function buildPlugin(name: string, folder: string): Promise<void> {
+  await bundle(path.join(__dirname, name, 'main.ts'), path.join(folder, `pulumi-resource-${name}`));
+}
+
+/** Makes one executable of a program and all that it imports. */
+export async function bundle(entry: string, executable: string): Promise<void> {
   await build({
-    entryPoints: [path.join(__dirname, name, 'main.ts')],
+    entryPoints: [entry],
     outfile: executable,
     bundle: true,
     platform: 'node',

@@ -43,6 +43,13 @@ export interface ResourceType {
   update(change: UpdateRequest, operation: Operation): Promise<WireMap>;
   previewUpdate(change: UpdateRequest): WireMap;
   delete(state: WireMap, operation: Operation): Promise<void>;
+  /** What is really there; null: nothing any more. Absent: what was deployed is all that is known. */
+  read?(id: string, state: WireMap): Promise<ReadResult | null>;
+}
+
+export interface ReadResult {
+  readonly outputs: WireMap;
+  readonly inputs: WireMap;
 }
 
 export interface DiffRequest {
@@ -67,4 +74,8 @@ export interface Provider {
   readonly acceptSecrets: boolean;
   /** By type token, e.g. `command:remote:Command`. */
   readonly resources: Readonly<Record<string, ResourceType>>;
+  /** By token, e.g. `aws:index/getCallerIdentity:getCallerIdentity`. */
+  readonly functions?: Readonly<Record<string, (args: WireMap) => Promise<WireMap>>>;
+  /** Handed the provider's configuration, without its namespace, before anything else is asked of it. */
+  configure?(variables: WireMap): void;
 }

@@ -35,6 +35,16 @@ export class UnknownResourceTypeError extends Error {
   }
 }
 
+export class UnknownFunctionError extends Error {
+  readonly code = 'UNKNOWN_FUNCTION';
+  constructor(provider: Provider, token: string) {
+    super(
+      `the ${provider.name} plugin has no function ${token}, only ${Object.keys(provider.functions ?? {}).join(', ') || 'resources'}`,
+    );
+    this.name = 'UnknownFunctionError';
+  }
+}
+
 export async function serve(provider: Provider, argv: readonly string[]): Promise<void> {
   const server = new grpc.Server(MESSAGE_LIMITS);
   const running = new RunningOperations(new EngineLog(engineAddress(argv), MESSAGE_LIMITS));
@@ -135,7 +145,8 @@ function handlers(provider: Provider, running: RunningOperations): grpc.UntypedS
       return response;
     }),
     diffConfig: unary(() => new messages.DiffResponse()),
-    configure: unary(() => {
+    configure: unary((request: messages.ConfigureRequest) => {
+      provider.configure?.(fromStruct(request.getArgs()));
       const response = new messages.ConfigureResponse();
       response.setAcceptsecrets(provider.acceptSecrets);
       response.setAcceptresources(true);
@@ -206,9 +217,25 @@ function handlers(provider: Provider, running: RunningOperations): grpc.UntypedS
       );
       return response;
     }),
-    // What was deployed is all that is known of it: a refresh answers the state that it was given.
-    read: unary((request: messages.ReadRequest) => {
+    invoke: unary(async (request: messages.InvokeRequest) => {
+      const ask = provider.functions?.[request.getTok()];
+      if (ask === undefined) throw new UnknownFunctionError(provider, request.getTok());
+      const response = new messages.InvokeResponse();
+      response.setReturn(toStruct(await ask(fromStruct(request.getArgs()))));
+      return response;
+    }),
+    read: unary(async (request: messages.ReadRequest) => {
       const response = new messages.ReadResponse();
+      const type = typeOf(request.getUrn());
+      if (type.read !== undefined) {
+        const found = await type.read(request.getId(), fromStruct(request.getProperties()));
+        if (found === null) return response; // without an id: it is gone
+        response.setId(request.getId());
+        response.setProperties(toStruct(found.outputs));
+        response.setInputs(toStruct(found.inputs));
+        return response;
+      }
+      // What was deployed is all that is known of it: a refresh answers the state that it was given.
       response.setId(request.getId());
       response.setProperties(request.getProperties());
       response.setInputs(request.getInputs());
