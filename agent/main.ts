@@ -12,6 +12,7 @@ const USAGE = `failover-agent: what runs on a server of the failover stack
   failover-agent run                       the site agent itself, as its unit starts it
   failover-agent ctl <${CTL_ACTIONS.join('|')}>   ask the local site agent
   failover-agent verify-model <folder> <sha256 of its SHA256SUMS>
+  failover-agent pull --bucket B --region R --server NAME   make this server as the site's bucket says
   failover-agent install-certificate       take over a renewed certificate, as its unit does
   failover-agent version
 `;
@@ -71,8 +72,9 @@ async function runCommand(command: string | undefined, args: readonly string[]):
       const action = CTL_ACTIONS.find((name) => name === args[0]);
       if (action === undefined) throw new UsageError(`ctl needs one of ${CTL_ACTIONS.join(', ')}`);
       const { ctl } = await import('./host/ctl');
+      const { firstKey } = await import('./shared/key-lines');
       const key = await fs.readFile(path.join(credentialsDirectory(), 'operator-key'), 'utf8');
-      print(await ctl(action, key.trim()));
+      print(await ctl(action, firstKey(key)));
       return;
     }
     case 'verify-model': {
@@ -82,6 +84,11 @@ async function runCommand(command: string | undefined, args: readonly string[]):
       }
       const { verifyModel } = await import('./host/verify-model');
       print(`${await verifyModel(directory, sha256)} files verified in ${directory}`);
+      return;
+    }
+    case 'pull': {
+      const { runPull } = await import('./host/pull/command');
+      process.exitCode = await runPull(args, __filename, printChange);
       return;
     }
     case 'install-certificate': {
@@ -124,5 +131,5 @@ runCommand(process.argv[2], process.argv.slice(3)).catch((error: unknown) => {
   process.stderr.write(`failover-agent: ${describeError(error)}\n`);
   if (!(error instanceof AgentError) && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);
-  process.exitCode = error instanceof UsageError ? 64 : 1;
+  process.exitCode = error instanceof AgentError && error.code === 'usage' ? 64 : 1;
 });

@@ -35,7 +35,8 @@ export class SharedSecrets extends pulumi.ComponentResource {
       const password = new RandomPassword(
         `${name}-${role}`,
         { length: LENGTH, special: false },
-        { parent: this },
+        // A rotation replaces it. Whatever uses it is protected, and would have to go first.
+        { parent: this, protect: false },
       );
       return pulumi.secret(password.result);
     };

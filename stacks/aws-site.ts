@@ -1,5 +1,4 @@
 import * as aws from '@pulumi/aws';
-import * as pulumi from '@pulumi/pulumi';
 import { DesiredServers } from '../components/aws/desired-servers';
 import { GpuInstance } from '../components/aws/gpu-instance';
 import { checkOfferings, zonesFor } from '../components/aws/offerings';
@@ -17,6 +16,7 @@ import { edgeCidrs } from '../infra/specs/firewall';
 import { siteSections } from '../infra/specs/site';
 import { declareSiteRecord } from './dns';
 import type { AsInputs } from './outputs';
+import { Protection } from './protection';
 import { siteOutputs } from './site-outputs';
 import { type AwsFacts, readWitness } from './witness-reference';
 
@@ -60,7 +60,8 @@ export async function declareAwsSite(
     },
     opts,
   );
-  const secrets = { ...facts.secretsIn(region), ...ownSecrets(config, facts) };
+  const replicated = ownSecrets(config, facts);
+  const secrets = { ...facts.secretsIn(region), ...replicated.secretArns };
   const role = new ServerRole('servers', {
     site: own.site,
     ...facts.store,
@@ -84,41 +85,43 @@ export async function declareAwsSite(
     zones,
     clientCidrs: edgeCidrs(settings, peer.addresses),
   });
-  servers.forEach(({ name, address }, index) => {
-    new GpuInstance(
-      name,
-      {
-        server: name,
-        region,
-        zone: zones[index % 2] ?? zones[0],
-        subnetId: network.subnetIds[index % 2] ?? '',
-        securityGroupId: network.securityGroupId,
-        instanceProfileName: role.instanceProfileName,
-        instanceType,
-        ami: settings.awsAmi,
-        userData: bucket.name.apply((bucketName) =>
-          renderUserData({ bucket: bucketName, region, server: name }),
-        ),
-        kmsKeyArn: key.arn,
-        rootVolumeGib: settings.awsRootVolumeGib,
-        dataVolumeGib: settings.awsDataVolumeGib,
-        address,
-        protectFromTermination: settings.protectData,
-        reserveCapacity: settings.awsReserveCapacity,
-      },
-      // Its first boot asks for what it should be.
-      { ...opts, dependsOn: [desired] },
-    );
-  });
-  declareSiteRecord(config, witness.facts);
+  const instances = servers.map(
+    ({ name, address }, index) =>
+      new GpuInstance(
+        name,
+        {
+          server: name,
+          region,
+          zone: zones[index % 2] ?? zones[0],
+          subnetId: network.subnetIds[index % 2] ?? '',
+          securityGroupId: network.securityGroupId,
+          instanceProfileName: role.instanceProfileName,
+          instanceType,
+          ami: settings.awsAmi,
+          userData: bucket.name.apply((bucketName) =>
+            renderUserData({ bucket: bucketName, region, server: name }),
+          ),
+          kmsKeyArn: key.arn,
+          rootVolumeGib: settings.awsRootVolumeGib,
+          dataVolumeGib: settings.awsDataVolumeGib,
+          address,
+          protectFromTermination: settings.protectData,
+          reserveCapacity: settings.awsReserveCapacity,
+        },
+        // Its first boot asks for what it should be.
+        { ...opts, dependsOn: [desired] },
+      ),
+  );
+  const record = declareSiteRecord(config, witness.facts);
+  new Protection(settings.protectData, [bucket, replicated, role, desired, network, ...instances, ...record]);
   return siteOutputs(config, { servers, configHash: sections.agent.parity.configHash });
 }
 
 /** The site's certificate, and what its agent calls others with, beside the shared secrets and under the same keys. */
-function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): Record<string, pulumi.Output<string>> {
+function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): ReplicatedSecrets {
   const { settings, own, secrets } = config;
   const replicaRegion = facts.otherRegion(own.region);
-  const replicated = new ReplicatedSecrets(
+  return new ReplicatedSecrets(
     'own-secrets',
     {
       prefix: `${settings.awsNamePrefix}/${own.site}`,
@@ -129,5 +132,4 @@ function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): Record<string, pulu
     },
     { protect: settings.protectData },
   );
-  return { ...replicated.secretArns };
 }

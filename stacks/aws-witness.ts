@@ -9,6 +9,7 @@ import { siteRegionsOf } from '../infra/config/names';
 import type { WitnessOutputs } from '../infra/contract/stack-outputs';
 import { declareZone } from './dns';
 import type { AsInputs } from './outputs';
+import { Protection } from './protection';
 
 /** S3's own address in a region; requests to it never leave that region's data plane. */
 const s3Endpoint = (region: string): string => `https://s3.${region}.amazonaws.com`;
@@ -61,17 +62,28 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
       new StoreUser(`store-${site}`, { ...store, site, userName: `${prefix}-${site}` }, opts),
     ]);
 
+  const secrets = replicate(config, shared);
+  const zone = await declareZone(config);
+  new Protection(settings.protectData, [
+    shared,
+    lease,
+    snapshots,
+    ...accounts.map(([, account]) => account),
+    ...secrets.resources,
+    ...zone.resources,
+  ]);
+
   return {
     kind: 'witness',
     zone: settings.zone,
     serviceHost: settings.serviceHost,
     servers: [],
-    ...(await declareZone(config)),
+    ...zone.outputs,
     storeEndpoint: s3Endpoint(region),
     storeRegion: region,
     leaseBucket: lease.name,
     snapshotBucket: snapshots.name,
-    aws: pulumi.output({ accountId, namePrefix: prefix, ...store, secrets: replicate(config, shared) }),
+    aws: pulumi.output({ accountId, namePrefix: prefix, ...store, secrets: secrets.byRegion }),
     clientKey: shared.clientKey,
     operatorKey: shared.operatorKey,
     peerKey: shared.peerKey,
@@ -90,7 +102,7 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
 function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
   const { settings } = config;
   const [region, replicaRegion = settings.witnessRegion] = siteRegionsOf(settings);
-  if (region === undefined) return {};
+  if (region === undefined) return { byRegion: {}, resources: [] };
   const secrets = new ReplicatedSecrets(
     'replicated-secrets',
     {
@@ -114,7 +126,10 @@ function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
         Object.fromEntries(Object.entries(arns).map(([name, arn]) => [name, inRegion(arn, where)])),
       );
   return {
-    [region]: { keyArn: secrets.keyArn, arns: arnsIn(region) },
-    [replicaRegion]: { keyArn: secrets.replicaKeyArn, arns: arnsIn(replicaRegion) },
+    byRegion: {
+      [region]: { keyArn: secrets.keyArn, arns: arnsIn(region) },
+      [replicaRegion]: { keyArn: secrets.replicaKeyArn, arns: arnsIn(replicaRegion) },
+    },
+    resources: [secrets],
   };
 }

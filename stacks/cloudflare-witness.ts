@@ -6,6 +6,7 @@ import type { WitnessOutputs } from '../infra/contract/stack-outputs';
 import { LEASE_BUCKET, SNAPSHOT_BUCKET } from '../infra/specs/names';
 import { declareZone } from './dns';
 import type { AsInputs } from './outputs';
+import { Protection } from './protection';
 
 /** The witness without a server: the lease and the publishes in R2. The sites' accounts there are made by hand. */
 export async function declareCloudflareWitness(
@@ -24,12 +25,14 @@ export async function declareCloudflareWitness(
     },
     opts,
   );
+  const zone = await declareZone(config);
+  new Protection(settings.protectData, [secrets, store, ...zone.resources]);
   return {
     kind: 'witness',
     zone: settings.zone,
     serviceHost: settings.serviceHost,
     servers: [],
-    ...(await declareZone(config)),
+    ...zone.outputs,
     storeEndpoint: store.endpoint,
     storeRegion: R2_REGION,
     leaseBucket: LEASE_BUCKET,

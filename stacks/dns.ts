@@ -23,14 +23,17 @@ const CHECKER_REGIONS = ['eu-west-1', 'us-east-1', 'ap-southeast-1'] as const;
 /** Checkers believe the third answer; `dnsCheckIntervalSeconds` is three times the interval. */
 const ROUTE53_THRESHOLD = 3;
 
-type ZoneOutputs = Pick<AsInputs<WitnessOutputs>, 'nameservers' | 'route53'>;
+interface DeclaredZone {
+  readonly outputs: Pick<AsInputs<WitnessOutputs>, 'nameservers' | 'route53'>;
+  readonly resources: readonly pulumi.Resource[];
+}
 
 /** The zone, as the witness's stack declares it where another answers for it. */
-export async function declareZone(config: AnyWitnessConfig): Promise<ZoneOutputs> {
+export async function declareZone(config: AnyWitnessConfig): Promise<DeclaredZone> {
   return config.settings.dnsProvider === 'route53' ? declareRoute53(config) : declareCloudflare(config);
 }
 
-async function declareRoute53({ settings }: AnyWitnessConfig): Promise<ZoneOutputs> {
+async function declareRoute53({ settings }: AnyWitnessConfig): Promise<DeclaredZone> {
   const opts = { protect: settings.protectData };
   const provider = new Route53Dns({
     zone: settings.zone,
@@ -39,19 +42,26 @@ async function declareRoute53({ settings }: AnyWitnessConfig): Promise<ZoneOutpu
   });
   const dns = new FailoverDns('dns', { provider }, opts);
   const { accountId } = await aws.getCallerIdentity({});
-  const alerts = new Alerts('alerts', {
-    topicName: `${settings.zone.replaceAll('.', '-')}-failover`,
-    accountId,
-    emails: settings.alertEmails,
-    webhooks: [],
-  });
+  const alerts = new Alerts(
+    'alerts',
+    {
+      topicName: `${settings.zone.replaceAll('.', '-')}-failover`,
+      accountId,
+      emails: settings.alertEmails,
+      webhooks: [],
+    },
+    opts,
+  );
   return {
-    nameservers: nameserversOf(dns),
-    route53: pulumi.output({ zoneId: provider.zoneId, alertTopicArn: alerts.topicArn }),
+    outputs: {
+      nameservers: nameserversOf(dns),
+      route53: pulumi.output({ zoneId: provider.zoneId, alertTopicArn: alerts.topicArn }),
+    },
+    resources: [dns, alerts],
   };
 }
 
-function declareCloudflare({ settings }: AnyWitnessConfig): ZoneOutputs {
+function declareCloudflare({ settings }: AnyWitnessConfig): DeclaredZone {
   const opts = { protect: settings.protectData };
   const { cloudflarePlan: plan, cloudflareAccountId: accountId, cloudflareZoneId: zoneId } = settings;
   const common = {
@@ -62,7 +72,8 @@ function declareCloudflare({ settings }: AnyWitnessConfig): ZoneOutputs {
   };
   if (plan === 'none') {
     const provider = new CloudflareDns({ mode: 'record', record: common });
-    return { nameservers: nameserversOf(new FailoverDns('dns', { provider }, opts)) };
+    const dns = new FailoverDns('dns', { provider }, opts);
+    return { outputs: { nameservers: nameserversOf(dns) }, resources: [dns] };
   }
   const prefix = settings.zone.replaceAll('.', '-');
   const provider = new CloudflareDns({
@@ -87,7 +98,7 @@ function declareCloudflare({ settings }: AnyWitnessConfig): ZoneOutputs {
       emails: settings.alertEmails,
       webhooks: [],
     });
-  return { nameservers: nameserversOf(dns) };
+  return { outputs: { nameservers: nameserversOf(dns) }, resources: [dns] };
 }
 
 const nameserversOf = (dns: FailoverDns<pulumi.Output<readonly string[]>>): pulumi.Output<string[]> =>
@@ -97,11 +108,11 @@ const nameserversOf = (dns: FailoverDns<pulumi.Output<readonly string[]>>): pulu
 export function declareSiteRecord(
   { settings, own, peer }: SiteConfig | AwsSiteConfig,
   { route53 }: WitnessFacts,
-): void {
-  if (settings.dnsProvider !== 'route53') return;
+): readonly pulumi.Resource[] {
+  if (settings.dnsProvider !== 'route53') return [];
   if (route53 === undefined)
     throw new TypeError('a witness without a Route 53 zone should have been refused');
-  new Route53SiteRecord('dns', {
+  const record = new Route53SiteRecord('dns', {
     zoneId: route53.zoneId,
     serviceHost: settings.serviceHost,
     site: own.site,
@@ -115,4 +126,5 @@ export function declareSiteRecord(
     checkerRegions: CHECKER_REGIONS,
     alarmTopicArn: route53.alertTopicArn,
   });
+  return [record];
 }

@@ -46,7 +46,7 @@ export async function declareWitness(
   const zone =
     settings.dnsProvider === 'powerdns'
       ? ownZone(new PowerDns({ host, after: [store], spec: spec.dns }), opts)
-      : await declareZone(config);
+      : (await declareZone(config)).outputs;
 
   return {
     kind: 'witness',

@@ -126,10 +126,22 @@ export class Converger {
     } else if (this.journal.find({ kind, path }) !== undefined) {
       await this.journal.record(this.section, { kind, path });
     }
+    if (kind === 'tree' && info !== null && (info.uid !== owner.uid || info.gid !== owner.gid)) {
+      await this.takeOver(path, owner);
+    }
     if (info === null || info.mode !== mode || info.uid !== owner.uid || info.gid !== owner.gid) {
       await this.host.setAttributes(path, mode, owner);
       if (info !== null) this.changed(`set owner and mode of ${path}`);
     }
+  }
+
+  /** Data that came with its disk from another server, where the user had another number. The tree's own folder goes last. */
+  private async takeOver(path: string, { uid, gid }: FileOwner): Promise<void> {
+    await this.command(
+      'find',
+      [path, '-xdev', '-mindepth', '1', '-exec', 'chown', '--no-dereference', `${uid}:${gid}`, '{}', '+'],
+      { timeoutSeconds: 3600, what: `giving ${path} to its user` },
+    );
   }
 
   async symlink(path: string, target: string): Promise<void> {

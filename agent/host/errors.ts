@@ -77,6 +77,19 @@ export class PackageUnavailableError extends AgentError {
   readonly code = 'package-unavailable';
 }
 
+/** What the server should be cannot be read, or is not what its pointer says. */
+export class DesiredStateError extends AgentError {
+  readonly code = 'desired-state';
+}
+
+export class SecretUnavailableError extends AgentError {
+  readonly code = 'secret-unavailable';
+}
+
+export class ReleaseBrokenError extends AgentError {
+  readonly code = 'release-broken';
+}
+
 export class ObjectStoreError extends AgentError {
   readonly code = 'object-store';
 }

@@ -1,5 +1,6 @@
 import type { Converger } from './converge';
 import { NotReadyError } from './errors';
+import { hideSecrets } from './hide-secrets';
 import { BUNDLE_PATH, CREDENTIALS_DIRECTORY, STAMPS_DIRECTORY, STATE_DIRECTORY, unitPath } from './paths';
 import type { HostPort } from './port';
 
@@ -154,11 +155,11 @@ async function waitUntilReady(host: HostPort, unit: ManagedUnit): Promise<void> 
 /** What the unit said last, without the value of any credential. */
 export async function lastLines(host: HostPort, unit: string): Promise<string> {
   const result = await host.run('journalctl', ['--no-pager', '-o', 'cat', '-n', '20', '-u', unit]);
-  let text = result.stdout.trim();
+  const values: string[] = [];
   for (const name of await host.listDirectory(CREDENTIALS_DIRECTORY)) {
-    const value = (await host.readFile(`${CREDENTIALS_DIRECTORY}/${name}`))?.toString('utf8').trim() ?? '';
-    if (value.length >= 8) text = text.split(value).join('[hidden]');
+    values.push((await host.readFile(`${CREDENTIALS_DIRECTORY}/${name}`))?.toString('utf8') ?? '');
   }
+  const text = hideSecrets(result.stdout.trim(), values);
   return text === '' ? 'none' : `\n${text}`;
 }
 

@@ -1,13 +1,14 @@
 /** Bearer keys, compared in constant time. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { keyLines } from '../shared/key-lines';
 
 export class KeyCheck {
   private readonly digests: readonly Buffer[];
 
-  /** Empty keys never match. */
+  /** Each may be several, one a line. Empty keys never match. */
   constructor(keys: readonly string[]) {
-    this.digests = keys.filter((key) => key !== '').map(digest);
+    this.digests = keys.flatMap(keyLines).map(digest);
   }
 
   /** `Authorization: Bearer K`, or `api-key: K` where that is usual. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { AgentBundle } from '../../infra/bundle';
+import { bundleKey, desiredKey, type DesiredState, specKey } from '../../infra/contract/desired-state';
 import type { CredentialName, ServerSpec } from '../../infra/contract/site-spec';
 
 export interface DesiredServersArgs {
@@ -26,7 +27,7 @@ export class DesiredServers extends pulumi.ComponentResource {
     super('failover:aws:DesiredServers', name, {}, opts);
     const of = { bucket: args.bucket, region: args.region };
     const child = { parent: this };
-    const bundle = { key: `bundles/${args.bundle.sha256}.js`, sha256: args.bundle.sha256 };
+    const bundle = { key: bundleKey(args.bundle.sha256), sha256: args.bundle.sha256 };
     const bundleObject = new aws.s3.BucketObjectv2(
       `${name}-bundle`,
       {
@@ -40,7 +41,7 @@ export class DesiredServers extends pulumi.ComponentResource {
     for (const spec of args.specs) {
       const server = spec.server.name;
       const text = JSON.stringify(spec);
-      const pointed = { key: `specs/${sha256Of(text)}.json`, sha256: sha256Of(text) };
+      const pointed = { key: specKey(sha256Of(text)), sha256: sha256Of(text) };
       const contentType = 'application/json';
       const specObject = new aws.s3.BucketObjectv2(
         `${name}-${server}-spec`,
@@ -51,13 +52,16 @@ export class DesiredServers extends pulumi.ComponentResource {
         `${name}-${server}`,
         {
           ...of,
-          key: `desired/${server}.json`,
-          content: pulumi.jsonStringify({
-            schemaVersion: 1,
-            server,
-            bundle,
-            spec: pointed,
-            secrets: { region: args.region, names: args.secrets },
+          key: desiredKey(server),
+          content: pulumi.output(args.secrets).apply((names) => {
+            const desired: DesiredState = {
+              schemaVersion: 1,
+              server,
+              bundle,
+              spec: pointed,
+              secrets: { region: args.region, names },
+            };
+            return JSON.stringify(desired);
           }),
           contentType,
         },

@@ -60,7 +60,8 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
         new aws.secretsmanager.SecretVersion(
           `${name}-${secretName}-value`,
           { region, secretId: secret.id, secretString: pulumi.secret(value) },
-          child,
+          // A new value is a new version: the one before it must be free to go.
+          { ...child, protect: false },
         );
         return [secretName, secret.arn];
       }),

@@ -50,7 +50,7 @@ export interface MotoOptions {
 export async function startMoto({ address = '127.0.0.1', port }: MotoOptions = {}): Promise<Moto> {
   const python = await ensureMoto();
   const chosen = port ?? (await freePort());
-  const child = spawn(python, ['-m', 'moto.server', '-H', address, '-p', String(chosen)], {
+  const child = spawn(python, [path.join(__dirname, 'moto_server.py'), '-H', address, '-p', String(chosen)], {
     env: { ...process.env, MOTO_IAM_LOAD_MANAGED_POLICIES: 'true' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

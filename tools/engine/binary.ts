@@ -10,6 +10,7 @@ import { goBuild } from '../go';
 import { run } from '../run';
 import { VERSIONS } from '../versions';
 import { answerOf, firstThatWorks } from '../ways';
+import { withPolicyPacks } from './language-proxy';
 
 /** Answers the folder with `pulumi` and its language host. */
 export async function ensureEngineBinary(): Promise<string> {
@@ -28,7 +29,13 @@ export async function ensureEngineBinary(): Promise<string> {
         `Install that version so that \`pulumi version\` says v${VERSIONS.pulumi}, or install Go 1.25 or newer.`,
       ),
   );
-  return path.join(folder, 'bin');
+  const bin = path.join(folder, 'bin');
+  return (await isVendors(bin)) ? bin : withPolicyPacks(bin);
+}
+
+/** The vendor's release has the hosts of every language; what is built has Node's only. */
+async function isVendors(bin: string): Promise<boolean> {
+  return exists(path.join(bin, 'pulumi-language-python'));
 }
 
 /** Folder of an engine of exactly the pinned version that PATH has, with its language host beside it. */

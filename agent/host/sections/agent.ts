@@ -50,6 +50,7 @@ export function agentUnit(credentials: readonly CredentialName[]): string {
         'Description=Site agent of the failover stack: lease, readiness, write gateway, snapshots',
         'After=network.target',
         'StartLimitIntervalSec=0',
+        `RequiresMountsFor=${AGENT_STATE_DIRECTORY} ${QDRANT_DIRECTORY}`,
       ],
     },
     {

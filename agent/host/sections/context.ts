@@ -5,6 +5,8 @@ import type { ObjectStoreAdmin, ObjectStoreAdminOptions } from '../object-store-
 /** Clients that sections need beside the host; replaced in tests. */
 export interface Services {
   objectStore(options: ObjectStoreAdminOptions): ObjectStoreAdmin;
+  /** False where nobody logs in by SSH: the server pulls what it should be, and a firewall may leave SSH out. */
+  readonly needsSsh?: boolean;
 }
 
 export interface SectionContext {

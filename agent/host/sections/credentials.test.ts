@@ -40,6 +40,14 @@ it('lists a client key in each way a client may give it, and several keys for a 
   );
 });
 
+it('keeps several operator’s and peer’s keys as they are', async () => {
+  const world = await apply({ 'operator-key': 'new\nold\n', 'peer-key': 'new-peer\nold-peer\n' });
+  expect(derived(world, 'operator-key')).toBe('new\nold\n');
+  expect(derived(world, 'peer-key')).toBe('new-peer\nold-peer\n');
+  await expect(apply({ 'peer-key': 'two words' })).rejects.toThrow(/peer-key should hold keys/);
+  await expect(apply({ 'operator-key': '\n' })).rejects.toThrow(/operator-key should hold keys/);
+});
+
 it('refuses a client key that HAProxy would read otherwise', async () => {
   await expect(apply({ 'client-key': '#not-a-key' })).rejects.toThrow(/without blanks/);
   await expect(apply({ 'client-key': 'two words' })).rejects.toThrow(/without blanks/);

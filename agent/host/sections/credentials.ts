@@ -1,11 +1,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { CREDENTIALS, type CredentialsSpec } from '../../../infra/contract/site-spec';
+import { keyLines } from '../../shared/key-lines';
 import { SpecInvalidError } from '../errors';
 import { CREDENTIALS_DIRECTORY, credentialPath } from '../paths';
 import type { SectionContext } from './context';
 
-const MULTI_LINE = new Set(['tls-certificate', 'tls-private-key', 'store-accounts', 'client-key']);
+/** One key a line, so that a new key can be let in before the old one goes. */
+const KEY_LISTS = new Set(['client-key', 'operator-key', 'peer-key']);
+const MULTI_LINE = new Set(['tls-certificate', 'tls-private-key', 'store-accounts', ...KEY_LISTS]);
 
 /** Files made from credentials in the shape that a program wants; they are credentials too. */
 export const DERIVED = {
@@ -46,6 +49,7 @@ export async function applyCredentials({ converger, document }: SectionContext):
     if (!MULTI_LINE.has(name) && /[\r\n]/.test(value)) {
       throw new SpecInvalidError(`the credential ${name} should be one line and holds a line break`);
     }
+    if (KEY_LISTS.has(name)) checkKeyList(name, value);
     files.set(name, value);
   }
   for (const [name, value] of deriveFiles(credentials)) files.set(name, value);
@@ -79,16 +83,18 @@ function deriveFiles(credentials: CredentialsSpec): Map<string, string> {
   return derived;
 }
 
-/** One key a line, so that a new key can be let in before the old one goes. */
-function clientKeyList(clientKey: string): string {
-  const keys = clientKey
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  if (keys.some((key) => /\s/.test(key) || key.startsWith('#'))) {
-    throw new SpecInvalidError('the credential client-key should hold keys without blanks, one a line');
+function checkKeyList(name: string, value: string): void {
+  const keys = keyLines(value);
+  if (keys.length === 0 || keys.some((key) => /\s/.test(key) || key.startsWith('#'))) {
+    throw new SpecInvalidError(`the credential ${name} should hold keys without blanks, one a line`);
   }
-  return keys.map((key) => `${key}\nBearer ${key}\nbearer ${key}\n`).join('');
+}
+
+/** Each key as clients may give it. */
+function clientKeyList(clientKey: string): string {
+  return keyLines(clientKey)
+    .map((key) => `${key}\nBearer ${key}\nbearer ${key}\n`)
+    .join('');
 }
 
 /** Certificate chain, then key, as HAProxy reads them; refuses a key of another certificate. */

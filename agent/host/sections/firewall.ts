@@ -11,10 +11,10 @@ export const FIREWALL_TABLE = { family: 'inet', table: 'failover' } as const;
 export const FIREWALL_UNIT = 'failover-firewall.service';
 const RULES_PATH = '/etc/failover/firewall/rules.nft';
 
-export async function applyFirewall({ converger, document }: SectionContext): Promise<void> {
+export async function applyFirewall({ converger, document, services }: SectionContext): Promise<void> {
   const spec = document.firewall;
   if (spec === undefined) return;
-  await refuseLockout(converger.host, spec);
+  if (services.needsSsh !== false) await refuseLockout(converger.host, spec);
   await ensurePackages(converger, { names: ['nftables'] });
   await converger.configDirectory('firewall');
   await converger.journal.record('firewall', { kind: 'nft-table', ...FIREWALL_TABLE });

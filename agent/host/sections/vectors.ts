@@ -72,6 +72,8 @@ export function vectorsUnit(spec: VectorsSpec, program: string): string {
         'Description=Qdrant of the failover stack',
         'After=network.target local-fs.target',
         'StartLimitIntervalSec=0',
+        // A data volume that is not there must not look like a site without data.
+        `RequiresMountsFor=${QDRANT_DIRECTORY}`,
       ],
     },
     {

@@ -79,8 +79,20 @@ export class MemoryHost implements HostPort {
 
   text(file: string): string | null {
     const node = this.nodes.get(file);
-    if (node?.kind === 'symlink') return this.text(node.target);
-    return node?.kind === 'file' ? node.content.toString('utf8') : null;
+    if (node?.kind === 'symlink') return this.text(path.resolve(path.dirname(file), node.target));
+    if (node === undefined) return this.textBelowLink(file);
+    return node.kind === 'file' ? node.content.toString('utf8') : null;
+  }
+
+  /** Where a folder on the way is a symlink. */
+  private textBelowLink(file: string): string | null {
+    for (let folder = path.dirname(file); folder !== '/'; folder = path.dirname(folder)) {
+      const node = this.nodes.get(folder);
+      if (node?.kind !== 'symlink') continue;
+      const target = path.resolve(path.dirname(folder), node.target);
+      return this.text(path.join(target, path.relative(folder, file)));
+    }
+    return null;
   }
 
   /** Everything that a person could see, for comparing servers. */

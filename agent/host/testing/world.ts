@@ -3,6 +3,7 @@ import { apply } from '../apply';
 import { databaseSql, DUMP_SQL, expectedDump, type DnsDatabase } from '../dns/database';
 import { zonesOf } from '../dns/zone';
 import type { ObjectStoreAdmin } from '../object-store-admin';
+import type { Services } from '../sections/context';
 import { failed, MemoryHost, ok } from './memory-host';
 
 /** A server in memory on which every section can be applied, with the object store and the DNS database that it grows. */
@@ -21,6 +22,7 @@ export class World {
     host.put('/srv/models/tiny/SHA256SUMS', 'sums');
     host.handlers.set('/opt/qdrant/qdrant', () => ok('qdrant 1.18.3\n'));
     host.handlers.set('haproxy', () => ok());
+    host.handlers.set('find', () => ok());
     host.handlers.set('nft', (args) => this.nft(args));
     host.handlers.set('sqlite3', (_args, { stdin }) => this.sqlite(stdin ?? ''));
     host.httpAnswer = (url) => {
@@ -29,12 +31,12 @@ export class World {
     };
   }
 
-  apply(document: ServerSpec): Promise<number> {
+  apply(document: ServerSpec, services: Pick<Services, 'needsSsh'> = {}): Promise<number> {
     return apply(
       this.host,
       document,
       { change: (line) => this.lines.push(line) },
-      { objectStore: () => this.store() },
+      { objectStore: () => this.store(), ...services },
     );
   }
 

@@ -2,6 +2,7 @@ import { createServer as createPlain, type RequestListener, type Server } from '
 import { createServer as createTls } from 'node:https';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { scratchFolder } from '../testing/scratch';
@@ -46,6 +47,30 @@ describe('a peer behind its edge', () => {
     };
     expect(await client.promise({ from: 'uk', epoch: 1 })).toEqual({ granted: true, epoch: 1 });
     expect(seen).toEqual({ host: 'eu.example.com', key: 'Bearer peer-key', url: '/peer/promise' });
+  });
+
+  it('is given the key before it while it does not know the new one, and only then', async () => {
+    await client.close();
+    const { port } = server.address() as AddressInfo;
+    client = new PeerClient({
+      host: 'eu.example.com',
+      addresses: ['127.0.0.1'],
+      key: 'new-key\nold-key\n',
+      timeoutMs: 300,
+      origin: () => `http://127.0.0.1:${port}`,
+    });
+    const seen: unknown[] = [];
+    let known = 'Bearer old-key';
+    listener = (request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(request.headers.authorization === known ? 204 : 401).end();
+    };
+    await client.wake();
+    known = 'Bearer new-key';
+    await client.wake();
+    expect(seen).toEqual(['Bearer new-key', 'Bearer old-key', 'Bearer new-key']);
+    known = 'another';
+    await expect(client.wake()).rejects.toMatchObject({ code: 'PEER_REFUSED', status: 401 });
   });
 
   it('is woken without an answer', async () => {

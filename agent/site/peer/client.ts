@@ -7,6 +7,7 @@ import type {
   StatusResponse,
 } from '../../../infra/contract/agent-api';
 import { AgentError } from '../../shared/errors';
+import { keyLines } from '../../shared/key-lines';
 import { codeOf, messageOf } from '../errors';
 
 export class PeerUnreachableError extends AgentError {
@@ -28,6 +29,7 @@ export interface PeerClientOptions {
   readonly host: string;
   readonly addresses: readonly string[];
   readonly caCertificate?: string;
+  /** The first line is presented; the next, where the peer does not know the first yet. */
   readonly key: string;
   readonly timeoutMs: number;
   /** Tests talk plain HTTP to loopback. */
@@ -38,8 +40,10 @@ export class PeerClient {
   private readonly agent: Agent;
   /** Address that answered last is asked first. */
   private preferred = 0;
+  private readonly keys: readonly string[];
 
   constructor(private readonly options: PeerClientOptions) {
+    this.keys = keyLines(options.key);
     this.agent = new Agent({
       connections: 4,
       keepAliveTimeout: 30_000,
@@ -108,22 +112,27 @@ export class PeerClient {
     body: unknown,
     signal: AbortSignal,
   ): Promise<T> {
-    const { host, key, origin } = this.options;
+    const { host, origin } = this.options;
     const literal = address.includes(':') ? `[${address}]` : address;
-    const response = await this.agent.request({
-      origin: origin?.(address) ?? `https://${literal}`,
-      method,
-      path,
-      headers: {
-        host,
-        authorization: `Bearer ${key}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal,
-    });
-    const text = await response.body.text();
-    const { statusCode } = response;
+    let statusCode = 401;
+    let text = '';
+    for (const key of this.keys) {
+      const response = await this.agent.request({
+        origin: origin?.(address) ?? `https://${literal}`,
+        method,
+        path,
+        headers: {
+          host,
+          authorization: `Bearer ${key}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal,
+      });
+      text = await response.body.text();
+      statusCode = response.statusCode;
+      if (statusCode !== 401) break;
+    }
     if (statusCode === 204) return undefined as T;
     if (statusCode === 502 || statusCode === 504 || (statusCode === 503 && !isAgentAnswer(text))) {
       throw new PeerUnreachableError(`the peer's edge answered ${statusCode}: its agent is down`);

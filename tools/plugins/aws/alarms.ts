@@ -1,6 +1,6 @@
 /** CloudWatch's alarms and SNS's topics. */
 import type { JsonMap } from './bridge';
-import { type AwsType, FLAG, NUMBER, REQUIRED, STRING, text } from './resource';
+import { type AwsType, FLAG, NUMBER, REQUIRED, STRING, text, uniqueName } from './resource';
 
 const alarm: AwsType = {
   fields: {
@@ -21,7 +21,7 @@ const alarm: AwsType = {
   replaceOn: ['name'],
   outputs: ['arn', 'name'],
   async create(inputs, { ask, region, name }) {
-    const AlarmName = typeof inputs['name'] === 'string' ? inputs['name'] : name;
+    const AlarmName = uniqueName(inputs['name'], name);
     await ask('cloudwatch', 'put_metric_alarm', alarmParameters(AlarmName, inputs));
     return {
       id: AlarmName,

@@ -1,13 +1,8 @@
 /** Who may do what: IAM and KMS. */
-import { randomBytes } from 'node:crypto';
 import type { Json, JsonMap } from './bridge';
-import { type AwsType, at, FLAG, given, NUMBER, REQUIRED, STRING, text } from './resource';
+import { type AwsType, at, FLAG, given, NUMBER, REQUIRED, STRING, text, uniqueName } from './resource';
 
 const idOf = (state: JsonMap): Json | undefined => state['id'];
-/** The vendor makes names unique in this way. */
-const uniqueName = (given_: Json | undefined, name: string): string =>
-  typeof given_ === 'string' ? given_ : `${name}-${randomBytes(4).toString('hex').slice(0, 7)}`;
-
 const role: AwsType = {
   fields: { name: STRING, description: STRING, assumeRolePolicy: REQUIRED },
   replaceOn: ['name'],

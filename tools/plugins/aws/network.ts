@@ -11,6 +11,7 @@ import {
   TAGS,
   tagList,
   text,
+  uniqueName,
 } from './resource';
 import type { Json, JsonMap } from './bridge';
 
@@ -145,7 +146,7 @@ const securityGroup: AwsType = {
   outputs: ['arn'],
   async create(inputs, { ask, name }) {
     const made = await ask('ec2', 'create_security_group', {
-      GroupName: inputs['name'] ?? name,
+      GroupName: uniqueName(inputs['name'], name),
       Description: inputs['description'],
       VpcId: inputs['vpcId'],
       ...tagged('security-group', inputs['tags']),

@@ -1,4 +1,5 @@
 /** A resource type of AWS, described by its inputs and by what is asked of the API; the protocol's side is the same for all. */
+import { randomBytes } from 'node:crypto';
 import { changesBetween, inputOf } from '../protocol/diff';
 import type { ResourceType } from '../protocol/provider';
 import { checkFields, type Field, type Fields } from '../protocol/schema';
@@ -99,15 +100,16 @@ export function awsResource(type: AwsType, asker: Asker): ResourceType {
   }
 
   function reader(read: NonNullable<AwsType['read']>): NonNullable<ResourceType['read']> {
-    return async (id, state) => {
+    return async (id, state, inputs) => {
       const context = contextOf(json(state), '');
       try {
         const found = await read(id, json(state), context);
         if (found === undefined) return null;
-        const outputs = { ...state, id, region: context.region, ...marked(found) };
-        const known = Object.entries(outputs).filter(
-          ([name]) =>
-            schema.fields[name] !== undefined && (name !== 'region' || state['region'] !== undefined),
+        const outputs: WireMap = { ...state, id, region: context.region, ...marked(found) };
+        // A resource that is only read has no inputs yet; another keeps to those that the program gives.
+        const names = Object.keys(inputs).length > 0 ? Object.keys(inputs) : Object.keys(type.fields);
+        const known = names.flatMap((name) =>
+          outputs[name] === undefined ? [] : [[name, outputs[name]] as const],
         );
         return { outputs, inputs: Object.fromEntries(known) };
       } catch (error) {
@@ -147,3 +149,7 @@ export const given = (params: Readonly<Record<string, Json | undefined>>): JsonM
   Object.fromEntries(
     Object.entries(params).filter(([, value]) => value !== undefined && value !== null),
   ) as JsonMap;
+
+/** The vendor makes a name unique where the program gives none: two stacks may use the same logical name. */
+export const uniqueName = (name: Json | undefined, logicalName: string): string =>
+  typeof name === 'string' ? name : `${logicalName}-${randomBytes(4).toString('hex').slice(0, 7)}`;

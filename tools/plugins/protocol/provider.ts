@@ -44,7 +44,7 @@ export interface ResourceType {
   previewUpdate(change: UpdateRequest): WireMap;
   delete(state: WireMap, operation: Operation): Promise<void>;
   /** What is really there; null: nothing any more. Absent: what was deployed is all that is known. */
-  read?(id: string, state: WireMap): Promise<ReadResult | null>;
+  read?(id: string, state: WireMap, inputs: WireMap): Promise<ReadResult | null>;
 }
 
 export interface ReadResult {

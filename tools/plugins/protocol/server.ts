@@ -228,7 +228,11 @@ function handlers(provider: Provider, running: RunningOperations): grpc.UntypedS
       const response = new messages.ReadResponse();
       const type = typeOf(request.getUrn());
       if (type.read !== undefined) {
-        const found = await type.read(request.getId(), fromStruct(request.getProperties()));
+        const found = await type.read(
+          request.getId(),
+          fromStruct(request.getProperties()),
+          fromStruct(request.getInputs()),
+        );
         if (found === null) return response; // without an id: it is gone
         response.setId(request.getId());
         response.setProperties(toStruct(found.outputs));

@@ -56,9 +56,9 @@ export class Project {
     return this.run(['up', '--yes', '--skip-preview', '--diff', ...flags]);
   }
 
-  async preview(program: string): Promise<EngineResult> {
+  async preview(program: string, ...flags: string[]): Promise<EngineResult> {
     await this.write(program);
-    return this.run(['preview', '--diff']);
+    return this.run(['preview', '--diff', ...flags]);
   }
 
   async mustUp(program: string, ...flags: string[]): Promise<string> {
