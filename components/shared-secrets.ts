@@ -16,7 +16,10 @@ export interface SharedSecretsArgs {
 /** 62^48: 285 bits, in letters and digits only, so that no file format needs to quote them. */
 const LENGTH = 48;
 
-/** Every secret that the stacks share, generated once, by the witness's stack, and read by the sites'. */
+/**
+ * Every secret that the stacks share, generated once, by the witness's stack, and read by the sites'. Not to be protected: a
+ * rotation replaces one, and what uses them is protected and would have to go first.
+ */
 export class SharedSecrets extends pulumi.ComponentResource {
   readonly clientKey: pulumi.Output<string>;
   readonly operatorKey: pulumi.Output<string>;
@@ -35,8 +38,7 @@ export class SharedSecrets extends pulumi.ComponentResource {
       const password = new RandomPassword(
         `${name}-${role}`,
         { length: LENGTH, special: false },
-        // A rotation replaces it. Whatever uses it is protected, and would have to go first.
-        { parent: this, protect: false },
+        { parent: this },
       );
       return pulumi.secret(password.result);
     };

@@ -121,15 +121,12 @@ export async function declareAwsSite(
 function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): ReplicatedSecrets {
   const { settings, own, secrets } = config;
   const replicaRegion = facts.otherRegion(own.region);
-  return new ReplicatedSecrets(
-    'own-secrets',
-    {
-      prefix: `${settings.awsNamePrefix}/${own.site}`,
-      region: own.region,
-      replicaRegion,
-      keys: { keyArn: facts.secretsKeyArn(own.region), replicaKeyArn: facts.secretsKeyArn(replicaRegion) },
-      values: { ...secrets.tls, ...secrets.outward },
-    },
-    { protect: settings.protectData },
-  );
+  return new ReplicatedSecrets('own-secrets', {
+    prefix: `${settings.awsNamePrefix}/${own.site}`,
+    region: own.region,
+    replicaRegion,
+    keys: { keyArn: facts.secretsKeyArn(own.region), replicaKeyArn: facts.secretsKeyArn(replicaRegion) },
+    values: { ...secrets.tls, ...secrets.outward },
+    protect: settings.protectData,
+  });
 }

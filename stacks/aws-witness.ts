@@ -30,7 +30,7 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
   const opts = { protect: settings.protectData };
   const { accountId } = await aws.getCallerIdentity({});
 
-  const shared = new SharedSecrets('secrets', { sites: [] }, opts);
+  const shared = new SharedSecrets('secrets', { sites: [] });
   const key = new aws.kms.Key(
     'store-key',
     {
@@ -103,22 +103,19 @@ function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
   const { settings } = config;
   const [region, replicaRegion = settings.witnessRegion] = siteRegionsOf(settings);
   if (region === undefined) return { byRegion: {}, resources: [] };
-  const secrets = new ReplicatedSecrets(
-    'replicated-secrets',
-    {
-      prefix: settings.awsNamePrefix,
-      region,
-      replicaRegion,
-      values: {
-        'client-key': shared.clientKey,
-        'operator-key': shared.operatorKey,
-        'peer-key': shared.peerKey,
-        'qdrant-key': shared.qdrantKey,
-        'vllm-key': shared.vllmKey,
-      },
+  const secrets = new ReplicatedSecrets('replicated-secrets', {
+    prefix: settings.awsNamePrefix,
+    region,
+    replicaRegion,
+    values: {
+      'client-key': shared.clientKey,
+      'operator-key': shared.operatorKey,
+      'peer-key': shared.peerKey,
+      'qdrant-key': shared.qdrantKey,
+      'vllm-key': shared.vllmKey,
     },
-    { protect: settings.protectData },
-  );
+    protect: settings.protectData,
+  });
   const arnsIn = (where: string) =>
     pulumi
       .output(secrets.secretArns)

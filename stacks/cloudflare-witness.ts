@@ -14,7 +14,7 @@ export async function declareCloudflareWitness(
 ): Promise<AsInputs<WitnessOutputs>> {
   const { settings } = config;
   const opts = { protect: settings.protectData };
-  const secrets = new SharedSecrets('secrets', { sites: [] }, opts);
+  const secrets = new SharedSecrets('secrets', { sites: [] });
   const store = new R2ObjectStore(
     'object-store',
     {

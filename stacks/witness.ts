@@ -25,7 +25,7 @@ export async function declareWitness(
   const opts = { protect: settings.protectData };
   const spec = witnessSections(settings);
 
-  const secrets = new SharedSecrets('secrets', { sites: spec.objectStore.sites }, opts);
+  const secrets = new SharedSecrets('secrets', { sites: spec.objectStore.sites });
   const host = new Server(server.name, serverArgs(config, 'witness', bundle));
   const credentials = new ServerCredentials(
     'credentials',

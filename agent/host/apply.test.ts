@@ -67,6 +67,25 @@ describe('apply', () => {
     }
   });
 
+  it('gives data of a disk from another server to its user, and only once', async () => {
+    const world = newWorld();
+    const storage = '/var/lib/failover-qdrant/storage';
+    await world.host.makeDirectory(storage);
+    await world.host.setAttributes(storage, 0o750, { uid: 4321, gid: 4321 });
+    await world.apply(document);
+    const owned = await world.host.stat(storage);
+    const finds = () => world.host.commands.filter(({ command }) => command === 'find');
+    expect(finds().map(({ args }) => args)).toEqual([
+      [
+        ...[storage, '-xdev', '-mindepth', '1', '-exec', 'chown', '--no-dereference'],
+        ...[`${owned?.uid}:${owned?.gid}`, '{}', '+'],
+      ],
+    ]);
+    expect(owned?.uid).not.toBe(4321);
+    await world.apply(document);
+    expect(finds()).toHaveLength(1);
+  });
+
   it('does not start the distribution’s own services', async () => {
     const world = newWorld();
     await world.apply(document);

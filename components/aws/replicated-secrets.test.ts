@@ -9,6 +9,7 @@ const declare = () =>
         region: 'eu-west-2',
         replicaRegion: 'eu-central-1',
         values: { 'client-key': 'hush' },
+        protect: true,
       }),
   );
 
@@ -50,5 +51,15 @@ describe('ReplicatedSecrets', () => {
       secretString: new Secret('hush'),
     });
     expect(JSON.stringify(resources.filter(({ name }) => !name.endsWith('-value')))).not.toContain('hush');
+  });
+
+  it('protects what cannot be had again, and lets a rotation replace a version', async () => {
+    const { resources } = await declare();
+    const custom = resources.filter(({ type }) => type.startsWith('aws:'));
+    expect(custom.filter(({ protect }) => protect).map(({ name }) => name)).toEqual([
+      'secrets-key',
+      'secrets-key-replica',
+      'secrets-client-key',
+    ]);
   });
 });

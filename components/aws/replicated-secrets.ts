@@ -10,6 +10,8 @@ export interface ReplicatedSecretsArgs {
   readonly replicaRegion: string;
   /** By name. */
   readonly values: Readonly<Record<string, pulumi.Input<string>>>;
+  /** Refuse to delete keys and secrets. Not their versions, which a rotation replaces: do not protect the component. */
+  readonly protect: boolean;
   /** Multi-region keys of both regions that exist already; absent: a pair of its own. */
   readonly keys?: KeyPair;
 }
@@ -38,6 +40,7 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
   constructor(name: string, args: ReplicatedSecretsArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:aws:ReplicatedSecrets', name, {}, opts);
     const child = { parent: this };
+    const kept = { ...child, protect: args.protect };
     const { prefix, region, replicaRegion } = args;
     const keys = args.keys ?? this.makeKeys(name, args);
     this.keyArn = pulumi.output(keys.keyArn);
@@ -55,21 +58,21 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
             // A replica that exists already is somebody's: never overwritten.
             forceOverwriteReplicaSecret: false,
           },
-          child,
+          kept,
         );
         new aws.secretsmanager.SecretVersion(
           `${name}-${secretName}-value`,
           { region, secretId: secret.id, secretString: pulumi.secret(value) },
-          // A new value is a new version: the one before it must be free to go.
-          { ...child, protect: false },
+          child,
         );
         return [secretName, secret.arn];
       }),
     );
     this.registerOutputs({ keyArn: this.keyArn, replicaKeyArn: this.replicaKeyArn });
   }
-  private makeKeys(name: string, { prefix, region, replicaRegion }: ReplicatedSecretsArgs): KeyPair {
-    const child = { parent: this };
+  private makeKeys(name: string, args: ReplicatedSecretsArgs): KeyPair {
+    const { prefix, region, replicaRegion } = args;
+    const kept = { parent: this, protect: args.protect };
     const description = `Secrets of ${prefix}`;
     const key = new aws.kms.Key(
       `${name}-key`,
@@ -80,7 +83,7 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
         enableKeyRotation: true,
         deletionWindowInDays: RECOVERY_DAYS,
       },
-      child,
+      kept,
     );
     const replica = new aws.kms.ReplicaKey(
       `${name}-key-replica`,
@@ -90,7 +93,7 @@ export class ReplicatedSecrets extends pulumi.ComponentResource {
         primaryKeyArn: key.arn,
         deletionWindowInDays: RECOVERY_DAYS,
       },
-      child,
+      kept,
     );
     return { keyArn: key.arn, replicaKeyArn: replica.arn };
   }

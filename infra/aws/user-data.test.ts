@@ -1,4 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MAX_USER_DATA_BYTES, renderUserData, type UserDataArgs } from './user-data';
 
 const ARGS: UserDataArgs = {
@@ -29,6 +32,44 @@ describe('user data', () => {
         encoding: 'utf8',
       });
       expect(stdout).toBe('');
+    }
+  });
+
+  it('becomes a unit, and tries ever more slowly until it worked', () => {
+    const root = mkdtempSync(join(tmpdir(), 'failover-user-data-'));
+    try {
+      const text = renderUserData(ARGS)
+        .replace('home=/opt/failover', `home=${root}/opt`)
+        .replaceAll('/etc/systemd/system', root)
+        .replace('  volume\n  getnode\n  fetch_bundle\n', '');
+      const log = join(root, 'log');
+      const programs = {
+        systemctl: `echo "systemctl $*" >>${log}`,
+        sleep: `echo "sleep $*" >>${log}`,
+        node: `echo node >>${log}; [ $(grep -c node ${log}) = 8 ]`,
+      };
+      for (const [name, body] of Object.entries(programs)) {
+        writeFileSync(join(root, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+      }
+      writeFileSync(join(root, 'user-data'), text, { mode: 0o755 });
+      const env = { PATH: `${root}:/usr/bin:/bin` };
+      execFileSync(join(root, 'user-data'), { env });
+      const start = /^ExecStart=(\S+) run$/m.exec(
+        readFileSync(join(root, 'failover-first-boot.service'), 'utf8'),
+      )?.[1];
+      expect(start).toBe(`${root}/opt/first-boot`);
+      execFileSync(start ?? '', ['run'], { env });
+      const waits = [5, 10, 20, 40, 80, 160, 300].flatMap((wait) => ['node', `sleep ${wait}`]);
+      expect(readFileSync(log, 'utf8').split('\n').slice(0, -1)).toEqual([
+        'systemctl daemon-reload',
+        'systemctl enable -q failover-first-boot',
+        'systemctl start --no-block failover-first-boot',
+        ...waits,
+        'node',
+        'systemctl disable -q failover-first-boot',
+      ]);
+    } finally {
+      rmSync(root, { recursive: true });
     }
   });
 

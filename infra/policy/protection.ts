@@ -16,7 +16,6 @@ export const protectionRules = [
       // On servers that exist, what deletes data when it is deleted; what they are made of follows them.
       'failover:dedicated:QdrantCluster',
       'failover:dedicated:Witness',
-      'failover:dedicated:SharedSecrets',
     ],
     check: ({ name, protect }) => {
       if (protect || !protectsData()) return [];

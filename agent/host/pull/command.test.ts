@@ -9,6 +9,7 @@ import { AppliedState, desiredKey, statusKey } from '../../../infra/contract/des
 import { FAILED_AND_TOLD } from './pull';
 
 const SERVER = 'uk-1';
+jest.setTimeout(60_000);
 let folder: string;
 let bundle: string;
 let instance: FakeInstance;
