@@ -1,4 +1,5 @@
 /** Every path on a server that is ours. */
+export { AGENT_STATE_DIRECTORY, QDRANT_DIRECTORY } from '../../infra/contract/server-paths';
 export const CONFIG_DIRECTORY = '/etc/failover';
 export const CREDENTIALS_DIRECTORY = '/etc/failover/credentials';
 export const STATE_DIRECTORY = '/var/lib/failover';
@@ -12,8 +13,6 @@ export const CURRENT_RELEASE_PATH = '/opt/failover/current';
 export const PULL_STATE_PATH = '/var/lib/failover/pull.json';
 export const ARTIFACTS_DIRECTORY = '/var/lib/failover/artifacts';
 export const AGENT_CONFIG_PATH = '/etc/failover/agent.json';
-export const AGENT_STATE_DIRECTORY = '/var/lib/failover-agent';
-export const QDRANT_DIRECTORY = '/var/lib/failover-qdrant';
 export const OBJECT_STORE_DIRECTORY = '/var/lib/failover-objectstore';
 export const DNS_DIRECTORY = '/var/lib/failover-dns';
 export const VLLM_STATE_DIRECTORY = '/var/lib/failover-vllm';

@@ -26,7 +26,7 @@ describe('FailoverDns with Route 53', () => {
   it('takes one that exists, and makes none', async () => {
     const { resources, result } = await declare('Z123456');
     expect(resources.filter(({ type }) => type.startsWith('aws:'))).toEqual([]);
-    expect(await valueOf(result.dns.nameservers)).toBeUndefined();
+    expect(await valueOf(result.dns.nameservers)).toEqual(['ns-1.example.net']);
   });
 
   it('refuses to tell of a zone that was not declared yet', () => {

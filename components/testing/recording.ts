@@ -75,6 +75,9 @@ function computed(
     };
   }
   if (type === 'random:index/randomPassword:RandomPassword') return { result: `generated for ${name}` };
+  if (type === 'aws:iam/accessKey:AccessKey') return { secret: `generated for ${name}` };
+  if (type === 'aws:route53/zone:Zone')
+    return { arn: `arn:${name}`, zoneId: `${name}-id`, nameServers: ['ns-1.example.net'] };
   return type.startsWith('aws:') ? { arn: `arn:${name}` } : {};
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleKey, desiredKey } from '../contract/desired-state';
-import { FakeInstance } from './testing/fake-instance';
+import { FakeInstance } from '../contract/testing/fake-instance';
 import { fetchScript, HELPERS } from './user-data-parts';
 
 const BUCKET = 'site-deploy';

@@ -2,7 +2,7 @@
  * What an EC2 server runs at its first boot: mount the data volume, get Node, fetch the bundle that its pointer names and
  * hand over to it. The text depends on the server alone, never on what it should be, so it is written once.
  */
-import { AGENT_STATE_DIRECTORY, QDRANT_DIRECTORY } from '../../agent/host/paths';
+import { AGENT_STATE_DIRECTORY, QDRANT_DIRECTORY } from '../contract/server-paths';
 import { desiredKey } from '../contract/desired-state';
 import { FailoverError } from '../errors';
 import { fetchScript, HELPERS, volumeScript } from './user-data-parts';

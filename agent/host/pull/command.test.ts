@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { FakeInstance } from '../../../infra/aws/testing/fake-instance';
-import { buildAgentBundle } from '../../../infra/bundle';
+import { FakeInstance } from '../../../infra/contract/testing/fake-instance';
+import { buildSync } from 'esbuild';
 import { AppliedState, desiredKey, statusKey } from '../../../infra/contract/desired-state';
 import { FAILED_AND_TOLD } from './pull';
 
@@ -16,8 +16,9 @@ let instance: FakeInstance;
 let origin: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'pull-bundle-'));
+  bundle = join(folder, 'agent.js');
   const entry = resolve(__dirname, '../../main.ts');
-  bundle = buildAgentBundle({ entry, output: join(folder, 'agent.js') }).path;
+  buildSync({ entryPoints: [entry], outfile: bundle, bundle: true, platform: 'node', logLevel: 'silent' });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 /** As much of AWS Secrets Manager as servers use, on a loopback port; signatures are checked. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isSignedWith } from '../../../../infra/aws/testing/signature';
+import { isSignedWith } from '../../../../infra/contract/testing/signature';
 import type { SecretStage } from '../ports';
 
 interface Version {
