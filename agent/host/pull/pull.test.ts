@@ -1,5 +1,5 @@
 import { desiredKey, statusKey } from '../../../infra/contract/desired-state';
-import { FAILED_AND_TOLD, SECRETS_EVERY_SECONDS } from './pull';
+import { FAILED_AND_TOLD, SECRETS_EVERY_SECONDS, VERIFY_EVERY_SECONDS } from './pull';
 import { OVERLAP_HOURS } from './secrets';
 import { makeDocument, PullWorld, SERVER, sha256 } from './testing/pull-world';
 
@@ -82,9 +82,64 @@ describe('nothing changed', () => {
     expect(server.world.host.systemd.log).toEqual([]);
     expect(server.world.lines).toEqual([]);
   });
+
+  it('verifies now and then: what was changed or stopped on the server is put right', async () => {
+    const server = await pulledWorld();
+    const { host } = server.world;
+    await host.removeFile('/etc/failover/credentials/peer-key');
+    host.systemd.stopUnit('failover-edge.service');
+    server.later(VERIFY_EVERY_SECONDS - 1);
+    expect(await server.pull()).toBe(0);
+    expect(host.systemd.log).toEqual([]);
+    server.later(1);
+    expect(await server.pull()).toBe(0);
+    expect(credential(server, 'peer-key')).toBe('peer-secret-1');
+    expect(host.systemd.log).toEqual(['restart failover-edge.service']);
+    expect(server.status().appliedAt).toBe('2030-01-01T01:00:00.000Z');
+    server.later(60);
+    expect(await server.pull()).toBe(0);
+    expect(host.systemd.log).toHaveLength(1);
+  });
+
+  it('is wrong once verifying finds what cannot be put right', async () => {
+    const server = await pulledWorld();
+    const { systemd } = server.world.host;
+    systemd.stopUnit('failover-qdrant.service');
+    systemd.broken.add('failover-qdrant.service');
+    server.later(VERIFY_EVERY_SECONDS);
+    expect(await server.pull()).toBe(FAILED_AND_TOLD);
+    expect(server.status()).toMatchObject({ ok: false, appliedAt: '2030-01-01T00:00:00.000Z' });
+  });
 });
 
 describe('secrets', () => {
+  it('of all programs at once reach everything before anything is waited for', async () => {
+    const server = await pulledWorld();
+    const { host } = server.world;
+    const restarts: string[] = [];
+    const answer = host.httpAnswer;
+    // vLLM takes minutes to load its model.
+    let loadedAt = 0;
+    host.httpAnswer = (url, request) =>
+      url.includes(':8000') && host.nowSeconds() < loadedAt
+        ? { status: 503, body: '' }
+        : answer(url, request);
+    host.handlers.set('systemctl', (args) => {
+      const unit = args[args.length - 1] ?? '';
+      if (!(args[0] ?? '').endsWith('restart')) return undefined;
+      restarts.push(`${host.nowSeconds()} ${unit}`);
+      if (unit === 'failover-vllm.service') loadedAt = host.nowSeconds() + 250;
+      return undefined;
+    });
+    const at = host.nowSeconds();
+    server.later(SECRETS_EVERY_SECONDS);
+    for (const name of ['qdrant-key', 'vllm-key']) server.secrets.rotate(name, `${name}-of-tomorrow`);
+    expect(await server.pull()).toBe(0);
+    expect(restarts).toEqual(
+      ['agent', 'edge', 'qdrant', 'vllm'].map((part) => `${at} failover-${part}.service`),
+    );
+  });
+
   it('take effect when they change: only what reads them restarts, and the old key holds for a day', async () => {
     const server = await pulledWorld();
     server.later(SECRETS_EVERY_SECONDS);

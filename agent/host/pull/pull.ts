@@ -14,6 +14,8 @@ import { ensurePullUnits } from './units';
 export const FAILED_AND_TOLD = 75;
 /** Each look at a secret costs; a changed pointer looks at once. */
 export const SECRETS_EVERY_SECONDS = 300;
+/** What somebody changed or stopped on the server is found by applying again what is in force. */
+export const VERIFY_EVERY_SECONDS = 3600;
 
 /** What one run learned, for its report. */
 interface Run {
@@ -85,8 +87,12 @@ async function applyDesired(
 ): Promise<void> {
   const { host, objects, now } = ports;
   const state = await readPullState(host);
-  const same = state !== null && state.bundle === desired.bundle.sha256 && state.spec === desired.spec.sha256;
-  if (same && secretsAreFresh(state, desired, now())) return;
+  const current =
+    state !== null &&
+    state.bundle === desired.bundle.sha256 &&
+    state.spec === desired.spec.sha256 &&
+    isRecent(state.appliedAt, VERIFY_EVERY_SECONDS, now());
+  if (current && secretsAreFresh(state, desired, now())) return;
   const checkedAt = now();
   const secrets = await fetchSecrets(
     desired.secrets.names,
@@ -94,17 +100,24 @@ async function applyDesired(
     checkedAt,
   );
   run.secretValues = Object.values(secrets.credentials);
-  const unchanged = same && isDeepStrictEqual(state.secretVersions, secrets.versions);
-  if (unchanged) {
+  const sameSecrets = state !== null && isDeepStrictEqual(state.secretVersions, secrets.versions);
+  if (current && sameSecrets) {
     await writePullState(host, { ...state, secretsCheckedAt: checkedAt.toISOString() });
     return;
   }
   const spec = await readSpec(objects, desired.spec, options.server);
+  const { credentials } = secrets;
   await ports.withLock(async () => {
     await ensureRelease(ports, desired.bundle);
     await switchRelease(ports, desired.bundle.sha256);
     await ensurePullUnits(ports, options);
-    await ports.apply({ ...spec, credentials: secrets.credentials });
+    // By themselves, as a deployment by SSH does: edge and agent must not go on for the minutes that vLLM takes to start
+    // with a key that Qdrant no longer knows.
+    if (!sameSecrets) {
+      const { schemaVersion, server } = spec;
+      await ports.apply({ schemaVersion, server, credentials });
+    }
+    await ports.apply({ ...spec, credentials });
     await writePullState(host, {
       bundle: desired.bundle.sha256,
       spec: desired.spec.sha256,
@@ -115,11 +128,16 @@ async function applyDesired(
   });
 }
 
-/** A clock that was set back must not stop them from being looked at. */
+/** A clock that was set back must not stop anything from being looked at. */
+function isRecent(moment: string, seconds: number, now: Date): boolean {
+  const age = (now.getTime() - Date.parse(moment)) / 1000;
+  return age >= 0 && age < seconds;
+}
+
 function secretsAreFresh(state: PullState, { secrets }: DesiredState, now: Date): boolean {
-  const age = (now.getTime() - Date.parse(state.secretsCheckedAt)) / 1000;
   const known = Object.keys(state.secretVersions).sort();
   return (
-    age >= 0 && age < SECRETS_EVERY_SECONDS && isDeepStrictEqual(known, Object.keys(secrets.names).sort())
+    isRecent(state.secretsCheckedAt, SECRETS_EVERY_SECONDS, now) &&
+    isDeepStrictEqual(known, Object.keys(secrets.names).sort())
   );
 }
