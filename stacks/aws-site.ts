@@ -1,4 +1,5 @@
 import * as aws from '@pulumi/aws';
+import { RandomPassword } from '@pulumi/random';
 import { DesiredServers } from '../components/aws/desired-servers';
 import { GpuInstance } from '../components/aws/gpu-instance';
 import { checkOfferings, zonesFor } from '../components/aws/offerings';
@@ -56,6 +57,7 @@ export async function declareAwsSite(
       bucket: `${prefix}-${own.site}-deploy-${facts.accountId}`,
       region,
       kmsKeyArn: key.arn,
+      transientPrefix: 'status/',
       emptyOnDestroy: !settings.protectData,
     },
     opts,
@@ -117,7 +119,10 @@ export async function declareAwsSite(
   return siteOutputs(config, { servers, configHash: sections.agent.parity.configHash });
 }
 
-/** The site's certificate, and what its agent calls others with, beside the shared secrets and under the same keys. */
+/** Between the parts of one server. Each site has its own, so that rotating one never restarts both sites' engines at once. */
+const localKey = (role: string) => new RandomPassword(`local-${role}`, { length: 48, special: false }).result;
+
+/** The site's certificate and keys, and what its agent calls others with, beside the shared secrets and under the same keys. */
 function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): ReplicatedSecrets {
   const { settings, own, secrets } = config;
   const replicaRegion = facts.otherRegion(own.region);
@@ -126,7 +131,12 @@ function ownSecrets(config: AwsSiteConfig, facts: AwsFacts): ReplicatedSecrets {
     region: own.region,
     replicaRegion,
     keys: { keyArn: facts.secretsKeyArn(own.region), replicaKeyArn: facts.secretsKeyArn(replicaRegion) },
-    values: { ...secrets.tls, ...secrets.outward },
+    values: {
+      ...secrets.tls,
+      ...secrets.outward,
+      'qdrant-key': localKey('qdrant'),
+      'vllm-key': localKey('vllm'),
+    },
     protect: settings.protectData,
   });
 }

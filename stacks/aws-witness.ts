@@ -111,8 +111,6 @@ function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
       'client-key': shared.clientKey,
       'operator-key': shared.operatorKey,
       'peer-key': shared.peerKey,
-      'qdrant-key': shared.qdrantKey,
-      'vllm-key': shared.vllmKey,
     },
     protect: settings.protectData,
   });

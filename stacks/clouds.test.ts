@@ -36,7 +36,7 @@ import { WitnessNotReadyError } from './witness-reference';
 
 const ARNS = (region: string) =>
   Object.fromEntries(
-    ['client-key', 'operator-key', 'peer-key', 'qdrant-key', 'vllm-key'].map((name) => [
+    ['client-key', 'operator-key', 'peer-key'].map((name) => [
       name,
       `arn:aws:secretsmanager:${region}:123456789012:secret:acme-failover/${name}`,
     ]),
@@ -154,6 +154,8 @@ describe('a site on AWS', () => {
         region: 'eu-west-2',
         names: {
           ...ARNS('eu-west-2'),
+          'qdrant-key': 'arn:own-secrets-qdrant-key',
+          'vllm-key': 'arn:own-secrets-vllm-key',
           'tls-certificate': 'arn:own-secrets-tls-certificate',
           'tls-private-key': 'arn:own-secrets-tls-private-key',
         },

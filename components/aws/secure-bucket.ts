@@ -24,6 +24,8 @@ export interface SecureBucketArgs {
   readonly infrequentAccessDays?: number;
   /** Days for which no version can be deleted by anyone, the account's root included. Absent: no object lock. */
   readonly lockDays?: number;
+  /** Objects that are written over and over, whose old versions nobody will want after a day. */
+  readonly transientPrefix?: string;
   /** Let a destroy take the bucket with what is in it. @default false: it is refused while there is anything */
   readonly emptyOnDestroy?: boolean;
   /** What others may do, beside the owner's own policies. TLS is demanded in any case. */
@@ -128,7 +130,11 @@ export class SecureBucket extends pulumi.ComponentResource {
 
 type LifecycleRules = NonNullable<aws.s3.BucketLifecycleConfigurationArgs['rules']>;
 
-function lifecycleRules({ noncurrentDays, infrequentAccessDays }: SecureBucketArgs): LifecycleRules {
+function lifecycleRules({
+  noncurrentDays,
+  infrequentAccessDays,
+  transientPrefix,
+}: SecureBucketArgs): LifecycleRules {
   const tidy = {
     id: 'tidy',
     status: 'Enabled',
@@ -136,6 +142,15 @@ function lifecycleRules({ noncurrentDays, infrequentAccessDays }: SecureBucketAr
     noncurrentVersionExpiration: { noncurrentDays: noncurrentDays ?? NONCURRENT_DAYS },
     abortIncompleteMultipartUpload: { daysAfterInitiation: ABORT_UPLOAD_DAYS },
   };
-  if (infrequentAccessDays === undefined) return [tidy];
-  return [{ ...tidy, transitions: [{ days: infrequentAccessDays, storageClass: 'STANDARD_IA' }] }];
+  const transient = {
+    id: 'transient',
+    status: 'Enabled',
+    filter: { prefix: transientPrefix ?? '' },
+    noncurrentVersionExpiration: { noncurrentDays: 1 },
+  };
+  const tiers =
+    infrequentAccessDays === undefined
+      ? {}
+      : { transitions: [{ days: infrequentAccessDays, storageClass: 'STANDARD_IA' }] };
+  return [{ ...tidy, ...tiers }, ...(transientPrefix === undefined ? [] : [transient])];
 }

@@ -1,5 +1,8 @@
+import { resolve4 } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { Command } from 'commander';
+import type { WitnessOutputs } from '../../infra/contract/stack-outputs';
 import { buildContext, defaultContextPath, loadContext, saveContext, type OperatorContext } from './context';
 import { UsageError } from './errors';
 import { parseSiteOutputs, parseWitnessOutputs, readSource, readStackOutputs } from './outputs';
@@ -66,11 +69,12 @@ async function gather(options: SaveOptions): Promise<OperatorContext> {
   );
   const named = (i: number): string =>
     fromFiles ? (options.siteOutputs?.[i] ?? 'a file') : `stack ${siteStacks[i] ?? ''}`;
+  const witness = parseWitnessOutputs(
+    witnessText ?? '',
+    fromFiles ? (options.witnessOutputs ?? '') : `stack ${options.witnessStack}`,
+  );
   return buildContext({
-    witness: parseWitnessOutputs(
-      witnessText ?? '',
-      fromFiles ? (options.witnessOutputs ?? '') : `stack ${options.witnessStack}`,
-    ),
+    witness: { ...witness, nameservers: await nameserverAddresses(witness) },
     sites: siteTexts.map((text, i) => parseSiteOutputs(text, named(i))),
     primary: options.primary,
     caCertificate:
@@ -113,4 +117,13 @@ export function showContext(context: OperatorContext, file: string): string {
     ],
     ['keys', 'client, operator, object store: present, not shown'],
   ]);
+}
+
+/** A cloud's nameservers are given by name, and looked up now: nothing asks DNS for them at 3 a.m. */
+async function nameserverAddresses({ servers, nameservers }: WitnessOutputs): Promise<string[]> {
+  if (servers.length > 0) return nameservers;
+  const found = await Promise.all(
+    nameservers.map(async (name) => (isIP(name) === 0 ? resolve4(name) : [name])),
+  );
+  return found.flat();
 }

@@ -26,7 +26,7 @@ describe('a context', () => {
       service: { host: 'api.example.com', port: 443, dnsTtlSeconds: 60 },
       primary: 'uk-primary',
       nameservers: [{ address: '192.0.2.30', port: 53 }],
-      store: { addresses: ['192.0.2.30'], accessKey: 'uk' },
+      store: { addresses: ['192.0.2.30'], account: { accessKey: 'uk' } },
       caCertificate: 'PEM',
       operatorKey: 'secret-operator',
     });
@@ -49,6 +49,13 @@ describe('a context', () => {
       '192.0.2.30',
       '198.51.100.9',
     ]);
+  });
+  it("leaves the lease of a cloud's store to the caller's own account there", () => {
+    const witness = sampleWitness({ servers: [], storeAccounts: {}, nameservers: ['198.51.100.9'] });
+    const { store, nameservers } = buildContext(sources({ witness }));
+    expect(store).not.toHaveProperty('account');
+    expect(store.addresses).toEqual([]);
+    expect(nameservers).toEqual([{ address: '198.51.100.9', port: 53 }]);
   });
   it('takes the private authority from the outputs unless one is given', () => {
     const witness = sampleWitness({ caCertificate: 'FROM OUTPUTS' });

@@ -31,10 +31,10 @@ export const OperatorContext = z.strictObject({
     endpoint: z.string(),
     region: z.string(),
     leaseBucket: z.string(),
-    /** Where the endpoint's name leads; empty: the system's resolver is asked. */
+    /** Where the witness's name leads; empty with a cloud's store, whose certificate comes from a public authority. */
     addresses: z.array(z.string()),
-    accessKey: z.string(),
-    secretKey: z.string(),
+    /** Absent: the caller's own credentials at that cloud, wherever its SDK finds them. */
+    account: z.strictObject({ accessKey: z.string(), secretKey: z.string() }).optional(),
   }),
   caCertificate: z.string().optional(),
   clientKey: z.string(),
@@ -90,7 +90,7 @@ export function buildContext(sources: ContextSources): OperatorContext {
   }
   const witnessAddresses = witness.servers.map((server) => server.address);
   const account = witness.storeAccounts[primary] ?? Object.values(witness.storeAccounts)[0];
-  if (account === undefined) {
+  if (account === undefined && witness.servers.length > 0) {
     throw new OutputsInvalidError(
       'the witness lists no account at the object store (storeAccounts is empty)',
     );
@@ -113,8 +113,7 @@ export function buildContext(sources: ContextSources): OperatorContext {
       region: witness.storeRegion,
       leaseBucket: witness.leaseBucket,
       addresses: witnessAddresses,
-      accessKey: account.accessKey,
-      secretKey: account.secretKey,
+      ...(account === undefined ? {} : { account }),
     },
     ...(ca === undefined ? {} : { caCertificate: ca }),
     clientKey: witness.clientKey,
@@ -133,7 +132,7 @@ function endpoint(url: string): { host: string; port: number } {
   return { host: parsed.hostname, port: parsed.port === '' ? 443 : Number(parsed.port) };
 }
 
-/** Nameservers are asked by address; one given by name is served by the witness itself. */
+/** Nameservers are asked by address; one given by name is served by the witness itself, where it has a server. */
 function nameserverAddresses(
   nameservers: readonly string[],
   witnessAddresses: readonly string[],

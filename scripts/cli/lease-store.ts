@@ -72,18 +72,23 @@ interface ReadOnlyStore {
 async function openStore(context: OperatorContext, timeoutMs: number): Promise<ReadOnlyStore> {
   // Loaded only when asked for: it is most of this program's size, and `status` should not wait for it twice.
   const { S3Client, GetObjectCommand, ListObjectsV2Command } = await import('@aws-sdk/client-s3');
-  const { addresses, endpoint, region, leaseBucket, accessKey, secretKey } = context.store;
+  const { addresses, endpoint, region, leaseBucket, account } = context.store;
+  const witnessAddress = addresses[0];
   const agent = new https.Agent({
     keepAlive: true,
-    ...(context.caCertificate === undefined ? {} : { ca: context.caCertificate }),
-    ...(addresses[0] === undefined ? {} : { lookup: fixedLookup(addresses[0]) }),
+    ...(witnessAddress === undefined ? {} : { lookup: fixedLookup(witnessAddress) }),
+    ...(witnessAddress === undefined || context.caCertificate === undefined
+      ? {}
+      : { ca: context.caCertificate }),
   });
   const client = new S3Client({
     endpoint,
     region,
     forcePathStyle: true,
     maxAttempts: 2,
-    credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
+    ...(account === undefined
+      ? {}
+      : { credentials: { accessKeyId: account.accessKey, secretAccessKey: account.secretKey } }),
     requestHandler: { httpsAgent: agent, connectionTimeout: timeoutMs, requestTimeout: timeoutMs },
   });
   return {
