@@ -46,7 +46,7 @@ const SUITES: readonly Suite[] = [
   // Before the suites, whose time limits are for tests, not for downloads.
   command('lab artefacts', 20, 'lab/lab', 'prepare'),
   jest('unit', 'jest.config.js', 10),
-  jest('engine and plugins', 'jest.engine.config.js', 10),
+  jest('engine and plugins', 'jest.engine.config.js', 20),
   jest('Qdrant conformance', 'jest.conformance.config.js', 5),
   jest('lab', 'jest.lab.config.js', 30),
 ];

@@ -88,6 +88,20 @@ describe('the overview', () => {
     expect(text).toContain('Steady');
     expect(text).not.toContain('operator-key');
   });
+  it('tells of a record that an agent could not move, and of alerts that nobody got', async () => {
+    const overview = await look();
+    const [uk] = overview.sites;
+    const record = { name: 'api.failover.test', failures: 3, moves: 0, checkedAgeSeconds: 1 };
+    const target = { kind: 'slack', waiting: 2, delivered: 0, refused: 0, trouble: 'HTTP 500' };
+    const status = {
+      ...uk!.status!,
+      dnsRecord: { ...record, state: 'failing' as const, detail: 'HTTP 403' },
+      alerts: { open: [], targets: [target] },
+    };
+    const text = renderOverview({ ...overview, sites: [{ ...uk!, status }] });
+    expect(text).toContain('record   uk-primary: api.failover.test is failing, HTTP 403');
+    expect(text).toContain('alerts   uk-primary: 2 wait for slack, HTTP 500');
+  });
   it('trap 29: shows a site that is gone, and who is unprotected', async () => {
     await world.eu.stop();
     world.uk.state = 'unprotected';

@@ -29,6 +29,7 @@ export function renderOverview(overview: Overview): string {
     ...overview.sites
       .filter((view) => view.status === null)
       .map((view) => `silent   ${view.silence ?? view.site}`),
+    ...overview.sites.flatMap(outward),
     ...losses(overview),
     '',
     overview.findings.length === 0
@@ -82,6 +83,22 @@ function canary(view: SiteView, which: 'inference' | 'vectors'): string {
   if (probe === undefined) return '–';
   const detail = probe.health === 'healthy' || probe.detail === '' ? '' : `: ${probe.detail}`;
   return `${probe.health}${probe.ageSeconds === null ? '' : ` (${probe.ageSeconds.toFixed(1)} s old)`}${detail}`;
+}
+
+/** What a site's agent does outside: the record that it moves, and alerts that nobody could be told of. */
+function outward({ site, status }: SiteView): string[] {
+  const record = status?.dnsRecord;
+  const untold = (status?.alerts?.targets ?? []).filter(({ trouble }) => trouble !== null);
+  return [
+    ...(record?.state === 'here' || record?.state === 'failing'
+      ? [
+          `record   ${site}: ${record.name} is ${record.state}${record.detail === '' ? '' : `, ${record.detail}`}`,
+        ]
+      : []),
+    ...untold.map(
+      ({ kind, waiting, trouble }) => `alerts   ${site}: ${waiting} wait for ${kind}, ${trouble ?? ''}`,
+    ),
+  ];
 }
 
 /** Who would lose what, were the other site promoted now. */
