@@ -237,7 +237,9 @@ describe('installing a release', () => {
 
 describe('removing the agent', () => {
   it('undoes every section first, last one first, also one whose creation failed', () => {
-    const sections = 'timers edge agent inference vectors dns objectStore firewall credentials'.split(' ');
+    const sections = 'logs timers edge agent inference vectors dns objectStore firewall credentials'.split(
+      ' ',
+    );
     executable(folders.node, `echo "$2 $3" >>${root}/removed`);
     mkdirSync(join(folders.install, 'current'), { recursive: true });
     writeFileSync(join(folders.install, 'current/failover-agent.js'), '');

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { cacheRoot, ensureArtifact } from '../tools/cache';
 import { run } from '../tools/run';
 
-const SUITE = 'bookworm';
+export const SUITE = 'bookworm';
 const STOCK = [
   ...['systemd', 'systemd-sysv', 'dbus', 'openssh-server', 'ca-certificates', 'iproute2', 'procps', 'curl'],
   ...['python3', 'less', 'libgomp1', 'libnuma1', 'netbase'],
@@ -53,7 +53,7 @@ async function build(folder: string): Promise<void> {
     `--cache-dir=${debs}`,
     SUITE,
     root,
-    await mirror(),
+    await debianMirror(),
   ]);
   await run('chroot', [root, 'apt-get', 'update', '-q']);
   await run('chroot', [
@@ -74,7 +74,7 @@ async function build(folder: string): Promise<void> {
 }
 
 /** Debian's mirror as this machine's own apt has it. */
-async function mirror(): Promise<string> {
+export async function debianMirror(): Promise<string> {
   const targets = await run('apt-get', [
     'indextargets',
     '--format',

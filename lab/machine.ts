@@ -13,6 +13,8 @@ import { isAlive, killAll, MARKER, markedProcesses, type ProcessId } from './pro
 export interface Mount {
   readonly from: string;
   readonly to: string;
+  /** @default false */
+  readonly writable?: boolean;
 }
 
 /** A server did not do what it was told in time. */
@@ -112,7 +114,7 @@ export async function powerOn(
       ...[`--machine=${names.prefix}-${server.name}`, `--hostname=${server.name}`],
       ...['--resolv-conf=off', '--timezone=off', '--link-journal=no', '--console=pipe'],
       '--capability=CAP_NET_ADMIN', // not given by itself with a network namespace that somebody else made
-      ...mounts.map((mount) => `--bind-ro=${mount.from}:${mount.to}`),
+      ...mounts.map(({ from, to, writable }) => `--bind${writable === true ? '' : '-ro'}=${from}:${to}`),
     ],
     {
       cwd: '/',

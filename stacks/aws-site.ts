@@ -14,6 +14,7 @@ import { siteRegionsOf } from '../infra/config/names';
 import { ServerSpec } from '../infra/contract/site-spec';
 import type { SiteOutputs } from '../infra/contract/stack-outputs';
 import { edgeCidrs } from '../infra/specs/firewall';
+import { logsSpec } from '../infra/specs/logs';
 import { siteSections } from '../infra/specs/site';
 import { declareSiteRecord } from './dns';
 import type { AsInputs } from './outputs';
@@ -71,13 +72,15 @@ export async function declareAwsSite(
     deployKeyArn: key.arn,
     secretArns: Object.values(secrets),
     secretsKeyArn: facts.secretsKeyArn(region),
+    logs: Object.values(facts.logs),
   });
+  const logs = logsSpec(facts.logs, 'instance');
   const desired = new DesiredServers('desired', {
     bucket: bucket.name,
     region,
     bundle,
     specs: servers.map(({ name }) =>
-      ServerSpec.parse({ schemaVersion: 1, server: { site: own.site, name }, ...sections }),
+      ServerSpec.parse({ schemaVersion: 1, server: { site: own.site, name }, ...sections, logs }),
     ),
     secrets,
   });

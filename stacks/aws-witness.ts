@@ -7,12 +7,13 @@ import { SharedSecrets } from '../components/shared-secrets';
 import type { AwsWitnessConfig } from '../infra/config';
 import { siteRegionsOf } from '../infra/config/names';
 import type { WitnessOutputs } from '../infra/contract/stack-outputs';
+import { s3Endpoint } from '../infra/specs/names';
 import { declareZone } from './dns';
 import type { AsInputs } from './outputs';
 import { Protection } from './protection';
 
-/** S3's own address in a region; requests to it never leave that region's data plane. */
-const s3Endpoint = (region: string): string => `https://s3.${region}.amazonaws.com`;
+/** S3's own minimum. */
+const INFREQUENT_ACCESS_DAYS = 30;
 
 /** An ARN in another region; a replica of a secret differs from it in nothing else. */
 function inRegion(arn: string, region: string): string {
@@ -55,14 +56,19 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
   const lease = bucket('lease');
   const snapshots = bucket('snapshots');
   const store = { leaseBucketArn: lease.arn, snapshotBucketArn: snapshots.arn, storeKeyArn: key.arn };
+  const secrets = replicate(config, shared);
+  const logs = logBuckets(config, accountId, secrets.keys);
   const accounts = settings.sites
     .filter(({ platform }) => platform !== 'aws')
     .map(({ site }): [string, StoreUser] => [
       site,
-      new StoreUser(`store-${site}`, { ...store, site, userName: `${prefix}-${site}` }, opts),
+      new StoreUser(
+        `store-${site}`,
+        { ...store, site, userName: `${prefix}-${site}`, logs: Object.values(logs.byRegion) },
+        opts,
+      ),
     ]);
 
-  const secrets = replicate(config, shared);
   const zone = await declareZone(config);
   new Protection(settings.protectData, [
     shared,
@@ -70,6 +76,7 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
     snapshots,
     ...accounts.map(([, account]) => account),
     ...secrets.resources,
+    ...logs.resources,
     ...zone.resources,
   ]);
 
@@ -83,7 +90,13 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
     storeRegion: region,
     leaseBucket: lease.name,
     snapshotBucket: snapshots.name,
-    aws: pulumi.output({ accountId, namePrefix: prefix, ...store, secrets: secrets.byRegion }),
+    aws: pulumi.output({
+      accountId,
+      namePrefix: prefix,
+      ...store,
+      logs: logs.byRegion,
+      secrets: secrets.byRegion,
+    }),
     clientKey: shared.clientKey,
     operatorKey: shared.operatorKey,
     peerKey: shared.peerKey,
@@ -102,7 +115,7 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
 function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
   const { settings } = config;
   const [region, replicaRegion = settings.witnessRegion] = siteRegionsOf(settings);
-  if (region === undefined) return { byRegion: {}, resources: [] };
+  if (region === undefined) return { byRegion: {}, keys: {}, resources: [] };
   const secrets = new ReplicatedSecrets('replicated-secrets', {
     prefix: settings.awsNamePrefix,
     region,
@@ -125,6 +138,41 @@ function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
       [region]: { keyArn: secrets.keyArn, arns: arnsIn(region) },
       [replicaRegion]: { keyArn: secrets.replicaKeyArn, arns: arnsIn(replicaRegion) },
     },
+    keys: { [region]: secrets.keyArn, [replicaRegion]: secrets.replicaKeyArn },
     resources: [secrets],
+  };
+}
+
+/** A bucket for logs in each region that has the keys: all servers write to both, so that one can be read when the other is gone. */
+function logBuckets(
+  { settings }: AwsWitnessConfig,
+  accountId: string,
+  keys: Readonly<Record<string, pulumi.Output<string>>>,
+) {
+  const { awsNamePrefix: prefix, awsLogRetentionDays, awsLogLockDays, protectData } = settings;
+  const made = Object.entries(keys).map(([region, keyArn]) => {
+    const bucket = new SecureBucket(
+      `logs-${region}`,
+      {
+        bucket: `${prefix}-logs-${region}-${accountId}`,
+        region,
+        kmsKeyArn: keyArn,
+        infrequentAccessDays: INFREQUENT_ACCESS_DAYS,
+        expirationDays: awsLogRetentionDays,
+        ...(awsLogLockDays === 0 ? {} : { lockDays: awsLogLockDays }),
+        emptyOnDestroy: !protectData,
+      },
+      { protect: protectData },
+    );
+    return { region, keyArn, bucket };
+  });
+  return {
+    byRegion: Object.fromEntries(
+      made.map(({ region, keyArn, bucket }) => [
+        region,
+        { bucket: bucket.name, bucketArn: bucket.arn, keyArn },
+      ]),
+    ),
+    resources: made.map(({ bucket }) => bucket),
   };
 }

@@ -58,6 +58,10 @@ const REFERENCED = {
     leaseBucketArn: 'arn:lease',
     snapshotBucketArn: 'arn:snapshots',
     storeKeyArn: 'arn:store-key',
+    logs: {
+      'eu-west-2': { bucket: 'logs-uk', bucketArn: 'arn:logs-uk', keyArn: 'arn:key:uk' },
+      'eu-central-1': { bucket: 'logs-eu', bucketArn: 'arn:logs-eu', keyArn: 'arn:key:eu' },
+    },
     secrets: {
       'eu-west-2': { keyArn: 'arn:key:uk', arns: ARNS('eu-west-2') },
       'eu-central-1': { keyArn: 'arn:key:eu', arns: ARNS('eu-central-1') },
@@ -165,6 +169,10 @@ describe('a site on AWS', () => {
     expect(spec.agent?.store).toMatchObject({ endpoint: REFERENCED.storeEndpoint, credentials: 'instance' });
     expect(spec.firewall?.allow.map(({ port }) => port)).toEqual([443]);
     expect(spec.credentials).toBeUndefined();
+    expect(spec.logs).toMatchObject({
+      credentials: 'instance',
+      destinations: [{ bucket: 'logs-eu' }, { bucket: 'logs-uk' }],
+    });
   });
 
   it('answers to health checks as one half of a failover record', async () => {
@@ -284,6 +292,9 @@ describe('a dedicated site with a witness on AWS', () => {
       'store-secret-key': 'SECRET-store',
     });
     expect(named(resources, 'dns-service').inputs).toMatchObject({ setIdentifier: 'uk-primary' });
+    expect(JSON.parse(String(named(resources, 'logs-uk-1').inputs['stdin']))).toMatchObject({
+      logs: { credentials: 'account' },
+    });
   });
 
   it('gets that account from the witness, whose secrets then have their replica with it', async () => {
@@ -308,12 +319,24 @@ describe('the witness on AWS', () => {
     expect(ofType(resources, 'Bucket').map(({ inputs }) => [inputs['bucket'], inputs['region']])).toEqual([
       ['acme-failover-lease-123456789012', 'eu-north-1'],
       ['acme-failover-snapshots-123456789012', 'eu-north-1'],
+      ['acme-failover-logs-eu-west-2-123456789012', 'eu-west-2'],
+      ['acme-failover-logs-eu-central-1-123456789012', 'eu-central-1'],
     ]);
     expect(WitnessOutputs.parse(await outputsOf(result))).toMatchObject({
       servers: [],
       storeEndpoint: 'https://s3.eu-north-1.amazonaws.com',
       aws: { accountId: '123456789012' },
       storeAccounts: {},
+    });
+  });
+
+  it('keeps logs for as long as it is told, and locks them when told', async () => {
+    const { resources } = await declare({ ...AWS_WITNESS, awsLogRetentionDays: 365, awsLogLockDays: 30 });
+    expect(named(resources, 'logs-eu-central-1-lifecycle').inputs['rules']).toMatchObject([
+      { expiration: { days: 365 }, transitions: [{ days: 30, storageClass: 'STANDARD_IA' }] },
+    ]);
+    expect(named(resources, 'logs-eu-central-1-lock').inputs['rule']).toEqual({
+      defaultRetention: { mode: 'COMPLIANCE', days: 30 },
     });
   });
 

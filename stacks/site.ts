@@ -2,6 +2,7 @@ import { Edge } from '../components/edge';
 import { GpuServer } from '../components/gpu-server';
 import { HostFirewall } from '../components/host-firewall';
 import { InferenceServer } from '../components/inference-server';
+import { LogShipping } from '../components/log-shipping';
 import { QdrantCluster } from '../components/qdrant-cluster';
 import { ServerCredentials } from '../components/server-credentials';
 import { SiteAgent } from '../components/site-agent';
@@ -9,6 +10,7 @@ import { SnapshotSync } from '../components/snapshot-sync';
 import type { AgentBundle } from '../infra/bundle';
 import type { SiteConfig } from '../infra/config';
 import type { SiteOutputs } from '../infra/contract/stack-outputs';
+import { logsSpec } from '../infra/specs/logs';
 import { siteSections } from '../infra/specs/site';
 import { declareSiteRecord } from './dns';
 import type { AsInputs } from './outputs';
@@ -64,7 +66,9 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
   const inference = new InferenceServer('inference', { host, after: [vectors], spec: spec.inference }, opts);
   const agent = new SiteAgent('agent', { host, after: [vectors, inference], spec: spec.agent }, opts);
   const edge = new Edge('edge', { host, after: [agent], spec: spec.edge }, opts);
-  new SnapshotSync('snapshots', { host, after: [edge], spec: spec.timers }, opts);
+  const snapshots = new SnapshotSync('snapshots', { host, after: [edge], spec: spec.timers }, opts);
+  const logs = logsSpec(witness.facts.aws?.logs ?? {}, 'account');
+  if (logs !== undefined) new LogShipping('logs', { host, after: [snapshots], spec: logs }, opts);
 
   declareSiteRecord(config, witness.facts);
   return siteOutputs(config, {

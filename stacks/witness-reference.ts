@@ -53,10 +53,14 @@ export interface WitnessExpectation {
   readonly serviceHost: string;
 }
 
+export type LogFacts = NonNullable<WitnessOutputs['aws']>['logs'];
+
 /** The witness on AWS, as a site on AWS needs it. */
 export interface AwsFacts {
   readonly accountId: string;
   readonly store: ObjectStoreArns;
+  /** By region. */
+  readonly logs: LogFacts;
   /** ARNs of the shared secrets by the credentials that they become. */
   secretsIn(region: string): Readonly<Record<string, string>>;
   secretsKeyArn(region: string): string;
@@ -67,7 +71,7 @@ export interface AwsFacts {
 function awsFacts(stackName: string, outputs: WitnessOutputs['aws']): AwsFacts {
   if (outputs === undefined)
     throw new WitnessNotReadyError(stackName, 'was deployed to a dedicated server and not to AWS');
-  const { accountId, secrets, ...store } = outputs;
+  const { accountId, secrets, logs, ...store } = outputs;
   const regional = (region: string) => {
     const found = secrets[region];
     if (found === undefined) throw new WitnessNotReadyError(stackName, `keeps no secrets in ${region}`);
@@ -76,6 +80,7 @@ function awsFacts(stackName: string, outputs: WitnessOutputs['aws']): AwsFacts {
   return {
     accountId,
     store,
+    logs,
     secretsIn: (region) => regional(region).arns,
     secretsKeyArn: (region) => regional(region).keyArn,
     otherRegion: (region) => Object.keys(secrets).find((other) => other !== region) ?? region,

@@ -14,6 +14,7 @@ import { applyEdge } from './sections/edge';
 import { applyFirewall } from './sections/firewall';
 import { applyInference } from './sections/inference';
 import { applyObjectStore } from './sections/object-store';
+import { applyLogs } from './sections/logs';
 import { applyTimers } from './sections/timers';
 import { applyVectors } from './sections/vectors';
 import { settleUnits } from './service';
@@ -28,6 +29,7 @@ const APPLY: Record<SectionName, (context: SectionContext) => Promise<void>> = {
   agent: applyAgent,
   edge: applyEdge,
   timers: applyTimers,
+  logs: applyLogs,
 };
 
 const REAL_SERVICES: Services = { objectStore: createObjectStoreAdmin };

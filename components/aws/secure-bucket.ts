@@ -22,6 +22,8 @@ export interface SecureBucketArgs {
    * Days after which objects move to infrequent access; at least 30, S3's own minimum. Absent: they never do.
    */
   readonly infrequentAccessDays?: number;
+  /** Days after which an object is gone. Absent: objects stay. */
+  readonly expirationDays?: number;
   /** Days for which no version can be deleted by anyone, the account's root included. Absent: no object lock. */
   readonly lockDays?: number;
   /** Objects that are written over and over, whose old versions nobody will want after a day. */
@@ -133,6 +135,7 @@ type LifecycleRules = NonNullable<aws.s3.BucketLifecycleConfigurationArgs['rules
 function lifecycleRules({
   noncurrentDays,
   infrequentAccessDays,
+  expirationDays,
   transientPrefix,
 }: SecureBucketArgs): LifecycleRules {
   const tidy = {
@@ -152,5 +155,6 @@ function lifecycleRules({
     infrequentAccessDays === undefined
       ? {}
       : { transitions: [{ days: infrequentAccessDays, storageClass: 'STANDARD_IA' }] };
-  return [{ ...tidy, ...tiers }, ...(transientPrefix === undefined ? [] : [transient])];
+  const end = expirationDays === undefined ? {} : { expiration: { days: expirationDays } };
+  return [{ ...tidy, ...tiers, ...end }, ...(transientPrefix === undefined ? [] : [transient])];
 }

@@ -13,6 +13,10 @@ const declare = () =>
         storeKeyArn: 'arn:store-key',
         secretArns: ['arn:secret'],
         secretsKeyArn: 'arn:secrets-key',
+        logs: [
+          { bucketArn: 'arn:logs-uk', keyArn: 'arn:key-uk' },
+          { bucketArn: 'arn:logs-eu', keyArn: 'arn:key-eu' },
+        ],
       }),
   );
 
@@ -48,6 +52,11 @@ describe('ServerRole', () => {
       PointToLatest: [['s3:PutObject'], ['arn:snapshots/latest']],
       ListStore: [['s3:ListBucket'], ['arn:lease', 'arn:snapshots']],
       UseStoreKey: [['kms:Decrypt', 'kms:GenerateDataKey'], ['arn:store-key']],
+      ShipLogs: [['s3:PutObject'], ['arn:logs-uk/logs/uk/*', 'arn:logs-eu/logs/uk/*']],
+      UseLogKeys: [
+        ['kms:GenerateDataKey', 'kms:Decrypt'],
+        ['arn:key-uk', 'arn:key-eu'],
+      ],
     });
   });
 

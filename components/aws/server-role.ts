@@ -1,6 +1,12 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { allow, type ObjectStoreArns, storeStatements } from './store-access';
+import {
+  allow,
+  type LogBucketArns,
+  logStatements,
+  type ObjectStoreArns,
+  storeStatements,
+} from './store-access';
 
 export interface ServerRoleArgs extends ObjectStoreArns {
   readonly site: string;
@@ -12,6 +18,7 @@ export interface ServerRoleArgs extends ObjectStoreArns {
   readonly secretArns: readonly pulumi.Input<string>[];
   /** Key of those secrets, in this site's region. */
   readonly secretsKeyArn: pulumi.Input<string>;
+  readonly logs: readonly LogBucketArns[];
 }
 
 const TRUST = JSON.stringify({
@@ -62,5 +69,6 @@ function statements(args: ServerRoleArgs): object[] {
     allow('ReadSecrets', ['secretsmanager:GetSecretValue'], args.secretArns),
     allow('UseSecretsKey', ['kms:Decrypt'], [args.secretsKeyArn]),
     ...storeStatements(args.site, args),
+    ...logStatements(args.site, args.logs),
   ];
 }

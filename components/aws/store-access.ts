@@ -36,9 +36,33 @@ export function storeStatements(site: string, store: ObjectStoreArns): object[] 
   ];
 }
 
+/** Where a site's servers ship their logs, and may do nothing else. */
+export interface LogBucketArns {
+  readonly bucketArn: pulumi.Input<string>;
+  readonly keyArn: pulumi.Input<string>;
+}
+
+/** A server adds to its site's logs and can neither read nor change what is there. */
+export const logStatements = (site: string, logs: readonly LogBucketArns[]): object[] =>
+  logs.length === 0
+    ? []
+    : [
+        allow(
+          'ShipLogs',
+          ['s3:PutObject'],
+          logs.map(({ bucketArn }) => pulumi.interpolate`${bucketArn}/logs/${site}/*`),
+        ),
+        allow(
+          'UseLogKeys',
+          ['kms:GenerateDataKey', 'kms:Decrypt'],
+          logs.map(({ keyArn }) => keyArn),
+        ),
+      ];
+
 export interface StoreUserArgs extends ObjectStoreArns {
   readonly userName: string;
   readonly site: string;
+  readonly logs: readonly LogBucketArns[];
 }
 
 /** An account at the object store for a site outside of AWS, whose servers have no role to take on. */
@@ -55,7 +79,10 @@ export class StoreUser extends pulumi.ComponentResource {
       `${name}-policy`,
       {
         user: user.name,
-        policy: pulumi.jsonStringify({ Version: '2012-10-17', Statement: storeStatements(args.site, args) }),
+        policy: pulumi.jsonStringify({
+          Version: '2012-10-17',
+          Statement: [...storeStatements(args.site, args), ...logStatements(args.site, args.logs)],
+        }),
       },
       child,
     );

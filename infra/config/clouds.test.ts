@@ -87,6 +87,7 @@ describe('stacks on AWS', () => {
       { inferenceRuntime: 'venv', inferenceImage: '', inferenceVenvPath: '/opt/vllm' },
       'inferenceRuntime',
     ],
+    ['logs that are locked for longer than they are kept', { awsLogLockDays: 91 }, 'awsLogLockDays'],
     ['a GPU that cannot hold the model', { modelGib: 30 }, 'awsInstanceType'],
     [
       'a nameserver on a witness that has no server',

@@ -114,6 +114,8 @@ export const ConfigSchema = z.strictObject({
   awsRootVolumeGib: wholeNumber('GiB', 30, 16_384).default(100),
   awsDataVolumeGib: wholeNumber('GiB', 10, 16_384).default(200),
   modelGib: wholeNumber('GiB', 0, 10_000).default(0),
+  awsLogRetentionDays: wholeNumber('days', 31, 3650).default(90),
+  awsLogLockDays: wholeNumber('days', 0, 3650).default(0),
   awsReserveCapacity: flag.default(false),
   route53ZoneId: textOrUnset(/^Z[A-Z0-9]{5,31}$/, 'a hosted zone such as Z0123456789ABC').default(''),
   cloudflareAccountId: cloudflareIdOrUnset().default(''),

@@ -185,6 +185,27 @@ export const TimersSpec = z.strictObject({
   applyIntervalSeconds: seconds,
 });
 
+/** The journals of our units, shipped off the server as JSON: `logs/<site>/<server>/<day>/<time>.json.gz` in every destination. */
+export const LogsSpec = z.strictObject({
+  /** Each gets everything, and one that is away delays none of the others. */
+  destinations: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens'),
+        endpoint: z.url(),
+        region: z.string(),
+        bucket: z.string().min(3),
+      }),
+    )
+    .min(1)
+    .max(3),
+  /** account: the credentials `store-access-key` and `store-secret-key`; instance: the EC2 instance's role. */
+  credentials: z.enum(['account', 'instance']),
+  intervalSeconds: seconds.default(60),
+  /** What waits for one destination; past it the oldest is dropped, and the drop told. */
+  spoolMaxMib: z.number().int().positive().default(256),
+});
+
 /** Witness: versitygw with its lease and snapshot buckets and one account per site. */
 export const ObjectStoreSpec = z.strictObject({
   runtime: ArtifactSpec,
@@ -229,6 +250,7 @@ export const ServerSpec = z.strictObject({
   agent: SiteAgentSpec.optional(),
   edge: EdgeSpec.optional(),
   timers: TimersSpec.optional(),
+  logs: LogsSpec.optional(),
   objectStore: ObjectStoreSpec.optional(),
   dns: DnsSpec.optional(),
 });
@@ -244,6 +266,7 @@ export const SECTIONS = [
   'agent',
   'edge',
   'timers',
+  'logs',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
@@ -255,6 +278,7 @@ export type VectorsSpec = z.output<typeof VectorsSpec>;
 export type EdgeSpec = z.output<typeof EdgeSpec>;
 export type SiteAgentSpec = z.output<typeof SiteAgentSpec>;
 export type SwitchingMode = z.output<typeof SwitchingMode>;
+export type LogsSpec = z.output<typeof LogsSpec>;
 export type TimersSpec = z.output<typeof TimersSpec>;
 export type ObjectStoreSpec = z.output<typeof ObjectStoreSpec>;
 export type DnsSpec = z.output<typeof DnsSpec>;

@@ -86,6 +86,8 @@ export const WitnessOutputs = z.object({
       snapshotBucketArn: z.string(),
       /** Of the buckets above. */
       storeKeyArn: z.string(),
+      /** By region: where logs go, and the key that they are encrypted with. */
+      logs: z.record(z.string(), z.object({ bucket: z.string(), bucketArn: z.string(), keyArn: z.string() })),
       /** By region: the key of the secrets, and each secret's ARN by its name. Two regions, or none without sites on aws. */
       secrets: z.record(z.string(), z.object({ keyArn: z.string(), arns: z.record(z.string(), z.string()) })),
     })

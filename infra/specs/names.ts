@@ -9,4 +9,6 @@ export const HTTPS_PORT = 443;
 export const DNS_PORT = 53;
 
 export const storeEndpoint = (witnessHost: string): string => `https://${witnessHost}:${STORE_PORT}`;
+/** S3's own address in a region; requests to it never leave that region's data plane. */
+export const s3Endpoint = (region: string): string => `https://s3.${region}.amazonaws.com`;
 export const storeAccessKey = (site: string): string => `site-${site}`;

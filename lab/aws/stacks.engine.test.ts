@@ -30,6 +30,8 @@ async function refusal(work: Promise<unknown>): Promise<string> {
 const buckets = {
   lease: ['acme-failover-lease-123456789012', REGIONS.witness],
   snapshots: ['acme-failover-snapshots-123456789012', REGIONS.witness],
+  'logs uk': [`acme-failover-logs-${REGIONS['uk-primary']}-123456789012`, REGIONS['uk-primary']],
+  'logs eu': [`acme-failover-logs-${REGIONS['eu-standby']}-123456789012`, REGIONS['eu-standby']],
   'deploy uk': ['acme-failover-uk-primary-deploy-123456789012', REGIONS['uk-primary']],
   'deploy eu': ['acme-failover-eu-standby-deploy-123456789012', REGIONS['eu-standby']],
 } as const;

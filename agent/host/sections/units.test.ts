@@ -10,6 +10,7 @@ import { dnsUnit } from './dns';
 import { edgeUnit } from './edge';
 import { firewallUnit } from './firewall';
 import { containerUnit, venvUnit } from './inference';
+import { logsTimer, logsUnit } from './logs';
 import { objectStoreUnit } from './object-store';
 import { jobUnit, timerUnit } from './timers';
 import { vectorsUnit } from './vectors';
@@ -38,6 +39,8 @@ const UNITS: Record<string, string> = {
   'failover-qdrant.service': vectorsUnit(document.vectors!, PROGRAM),
   'failover-publish.service': jobUnit('publish'),
   'failover-publish.timer': timerUnit('publish', 10),
+  'failover-logs.service': logsUnit(['store-access-key', 'store-secret-key']),
+  'failover-logs.timer': logsTimer(60),
   'failover-acme.service': acme,
 };
 /** podman sets up namespaces, mounts and devices itself; its sandbox is around the container. */
@@ -97,12 +100,13 @@ describe('units', () => {
     expect(unit).not.toContain('EnvironmentFile');
   });
 
-  it.each([...SERVICES, 'failover-publish.timer'].filter((name) => !/publish\.service|acme/.test(name)))(
-    '%s starts at boot',
-    (name) => {
-      expect(setting(UNITS[name] ?? '', 'WantedBy')[0]).toMatch(/^(multi-user|timers)\.target$/);
-    },
-  );
+  it.each(
+    [...SERVICES, 'failover-publish.timer', 'failover-logs.timer'].filter(
+      (name) => !/publish\.service|logs\.service|acme/.test(name),
+    ),
+  )('%s starts at boot', (name) => {
+    expect(setting(UNITS[name] ?? '', 'WantedBy')[0]).toMatch(/^(multi-user|timers)\.target$/);
+  });
 
   it('none waits for the network to be complete, which a broken one never is', () => {
     for (const unit of Object.values(UNITS)) expect(unit).not.toContain('network-online.target');

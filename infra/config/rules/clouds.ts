@@ -54,6 +54,15 @@ const placementRules: readonly Rule[] = [
       ),
   },
   {
+    reads: ['awsLogRetentionDays', 'awsLogLockDays'],
+    check: ({ awsLogRetentionDays, awsLogLockDays }) =>
+      when(awsLogLockDays > awsLogRetentionDays, {
+        key: 'awsLogLockDays',
+        got: awsLogLockDays,
+        allowed: `at most awsLogRetentionDays (${awsLogRetentionDays})`,
+      }),
+  },
+  {
     reads: ['sites', 'witnessPlatform', 'awsNamePrefix'],
     check: (config) =>
       when(onAws(config) && config.awsNamePrefix === '', {
