@@ -53,7 +53,7 @@ for destination in $destinations; do
     echo "<3>dropped $oldest: more than ${spec.spoolMaxMib} MiB wait for $destination" >&2
     rm -f "$oldest"
   done
-  rclone --config ${rcloneConfig} --no-check-dest --retries 1 --low-level-retries 2 --contimeout 10s --timeout 60s \\
+  rclone --config ${rcloneConfig} --no-check-dest --delete-empty-src-dirs --retries 1 --low-level-retries 2 --contimeout 10s --timeout 60s \\
     move "$spool" "$destination/logs" || failed=1
 done
 exit "$failed"
