@@ -149,7 +149,17 @@ export class ExampleWorld {
 
   async up(stack: Stack, ...flags: string[]): Promise<string> {
     return this.pulumi([
-      ...['up', '--yes', '--skip-preview', '--non-interactive', '--color', 'never', '--stack', stack],
+      ...[
+        'up',
+        '--yes',
+        '--skip-preview',
+        '--non-interactive',
+        '--suppress-outputs',
+        '--color',
+        'never',
+        '--stack',
+        stack,
+      ],
       ...this.configWords(stack),
       ...flags,
     ]);

@@ -30,7 +30,7 @@ def client(service: str, region: str):
                 endpoint_url=endpoint,
                 aws_access_key_id="test",
                 aws_secret_access_key="test",
-                config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}, max_pool_connections=16),
+                config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 3}, max_pool_connections=16),
             )
         return clients[service, region]
 
@@ -66,6 +66,7 @@ def answer(request: dict) -> None:
         print(line, flush=True)
 
 
-with ThreadPoolExecutor(max_workers=8) as pool:
+# One after the other: the emulator's tables are not made for more.
+with ThreadPoolExecutor(max_workers=1) as pool:
     for line in sys.stdin:
         pool.submit(answer, json.loads(line))
