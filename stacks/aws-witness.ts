@@ -159,6 +159,8 @@ function logBuckets(
         kmsKeyArn: keyArn,
         infrequentAccessDays: INFREQUENT_ACCESS_DAYS,
         expirationDays: awsLogRetentionDays,
+        // What a server overwrites stays as an older version for as long.
+        noncurrentDays: awsLogRetentionDays,
         ...(awsLogLockDays === 0 ? {} : { lockDays: awsLogLockDays }),
         emptyOnDestroy: !protectData,
       },

@@ -52,7 +52,10 @@ describe('ServerRole', () => {
       PointToLatest: [['s3:PutObject'], ['arn:snapshots/latest']],
       ListStore: [['s3:ListBucket'], ['arn:lease', 'arn:snapshots']],
       UseStoreKey: [['kms:Decrypt', 'kms:GenerateDataKey'], ['arn:store-key']],
-      ShipLogs: [['s3:PutObject'], ['arn:logs-uk/logs/uk/*', 'arn:logs-eu/logs/uk/*']],
+      ShipLogs: [
+        ['s3:PutObject', 's3:PutObjectAcl'],
+        ['arn:logs-uk/logs/uk/*', 'arn:logs-eu/logs/uk/*'],
+      ],
       UseLogKeys: [
         ['kms:GenerateDataKey', 'kms:Decrypt'],
         ['arn:key-uk', 'arn:key-eu'],

@@ -49,7 +49,8 @@ export const logStatements = (site: string, logs: readonly LogBucketArns[]): obj
     : [
         allow(
           'ShipLogs',
-          ['s3:PutObject'],
+          // Debian's rclone names an ACL with every object, which takes the second; the buckets' ACLs are off.
+          ['s3:PutObject', 's3:PutObjectAcl'],
           logs.map(({ bucketArn }) => pulumi.interpolate`${bucketArn}/logs/${site}/*`),
         ),
         allow(

@@ -185,7 +185,7 @@ export const TimersSpec = z.strictObject({
   applyIntervalSeconds: seconds,
 });
 
-/** The journals of our units, shipped off the server as JSON: `logs/<site>/<server>/<day>/<time>.json.gz` in every destination. */
+/** The journals of our units, shipped off the server as JSON: `logs/<site>/<server>/<day>/<time>-<number>.json.gz` in every destination. */
 export const LogsSpec = z.strictObject({
   /** Each gets everything, and one that is away delays none of the others. */
   destinations: z
@@ -194,15 +194,19 @@ export const LogsSpec = z.strictObject({
         name: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and hyphens'),
         endpoint: z.url(),
         region: z.string(),
-        bucket: z.string().min(3),
+        bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of a bucket'),
       }),
     )
     .min(1)
-    .max(3),
+    .max(3)
+    .refine(
+      (destinations) => new Set(destinations.map(({ name }) => name)).size === destinations.length,
+      'each name once',
+    ),
   /** account: the credentials `store-access-key` and `store-secret-key`; instance: the EC2 instance's role. */
   credentials: z.enum(['account', 'instance']),
   intervalSeconds: seconds.default(60),
-  /** What waits for one destination; past it the oldest is dropped, and the drop told. */
+  /** What may wait on the server in all; past it the oldest is dropped, and the drop told. */
   spoolMaxMib: z.number().int().positive().default(256),
 });
 

@@ -18,7 +18,11 @@ function metadata({ method, url, headers }: IncomingMessage, response: ServerRes
   if (headers['x-aws-ec2-metadata-token'] !== TOKEN) return tell(401);
   if (url === ROLE) return tell(200, 'servers');
   if (url !== `${ROLE}servers`) return tell(404);
-  const keys = { AccessKeyId: 'ASIALABSERVERROLE000', SecretAccessKey: 'role/secret+key==', Token: 'a+b/c==' };
+  const keys = {
+    AccessKeyId: 'ASIALABSERVERROLE000',
+    SecretAccessKey: 'role/secret+key==',
+    Token: 'a+b/c==',
+  };
   const Expiration = new Date(Date.now() + 3_600_000).toISOString();
   tell(200, JSON.stringify({ Code: 'Success', Type: 'AWS-HMAC', ...keys, Expiration }));
 }

@@ -52,6 +52,7 @@ export class LabCloud {
 
   async stop(): Promise<void> {
     this.bridge.end();
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = once(this.child, 'exit');
     this.child.stdin?.end();
     await gone;

@@ -1,4 +1,5 @@
 import type { LogsSpec } from '../../../infra/contract/site-spec';
+import { SpecInvalidError } from '../errors';
 import { ensurePackages } from '../packages';
 import { CONFIG_DIRECTORY, credentialPath } from '../paths';
 import { ensureUnit } from '../service';
@@ -18,6 +19,8 @@ const ACCOUNT = ['store-access-key', 'store-secret-key'] as const;
 export async function applyLogs({ converger, document }: SectionContext): Promise<void> {
   const spec = document.logs;
   if (spec === undefined) return;
+  const { site, name: server } = document.server;
+  checkNames([site, server]);
   await ensurePackages(converger, { names: ['rclone', 'ca-certificates'] });
   const credentials = spec.credentials === 'account' ? ACCOUNT : [];
   for (const name of credentials) await converger.credential(name);
@@ -25,7 +28,6 @@ export async function applyLogs({ converger, document }: SectionContext): Promis
   await converger.tree(STATE_DIRECTORY, 0o700, owner);
   await converger.configDirectory('logs');
   await converger.file(RCLONE_CONFIG_PATH, rcloneConfig(spec));
-  const { site, name: server } = document.server;
   const script = shipScript({
     spec,
     site,
@@ -44,6 +46,15 @@ export async function applyLogs({ converger, document }: SectionContext): Promis
   await ensureUnit(converger, { name: LOGS_TIMER, content: logsTimer(spec.intervalSeconds), inputs: [] });
 }
 
+/** They become folders, and words of a shell. */
+function checkNames(names: readonly string[]): void {
+  const bad = names.filter((name) => !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name));
+  if (bad.length === 0) return;
+  throw new SpecInvalidError(
+    `logs are kept by site and server, whose names should be letters, digits, dots and hyphens: ${bad.join(', ')}`,
+  );
+}
+
 /** Without keys: they come by the environment, or from the instance. */
 export function rcloneConfig({ destinations }: LogsSpec): string {
   return destinations
@@ -58,6 +69,8 @@ export function rcloneConfig({ destinations }: LogsSpec): string {
         // Writing is all that a server may do there.
         'no_check_bucket = true',
         'no_head = true',
+        // Debian's rclone always names an ACL; a bucket that has none takes this one and refuses the default, private.
+        'acl = bucket-owner-full-control',
         '',
       ].join('\n'),
     )
@@ -82,6 +95,10 @@ export function logsUnit(credentials: readonly (typeof ACCOUNT)[number][]): stri
         'TimeoutStartSec=15min',
         'MemoryMax=256M',
         'Nice=10',
+        // systemd's own lines of each run would be something new to ship in the next.
+        'LogLevelMax=notice',
+        // journalctl ends when enough was read of it.
+        'IgnoreSIGPIPE=no',
         ...sandbox({ writable: [STATE_DIRECTORY] }),
       ],
     },
@@ -93,7 +110,13 @@ export function logsTimer(intervalSeconds: number): string {
     { name: 'Unit', lines: ['Description=Ship the journal off this server'] },
     {
       name: 'Timer',
-      lines: [`OnBootSec=${intervalSeconds}s`, `OnUnitInactiveSec=${intervalSeconds}s`, `Unit=${LOGS_UNIT}`],
+      lines: [
+        `OnBootSec=${Math.min(intervalSeconds, 60)}s`,
+        `OnUnitActiveSec=${intervalSeconds}s`,
+        // systemd's own default would put up to a minute on top.
+        'AccuracySec=1s',
+        `Unit=${LOGS_UNIT}`,
+      ],
     },
     { name: 'Install', lines: ['WantedBy=timers.target'] },
   ]);

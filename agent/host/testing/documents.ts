@@ -83,6 +83,18 @@ export function fullDocument(pair: { certificate: string; privateKey: string }):
       peer,
     },
     timers: { publishIntervalSeconds: 300, applyIntervalSeconds: 60 },
+    logs: {
+      destinations: [
+        {
+          name: 'uk',
+          endpoint: 'https://s3.eu-west-2.amazonaws.com',
+          region: 'eu-west-2',
+          bucket: 'logs-uk',
+        },
+        { name: 'eu', endpoint: 'https://store.example.com', region: 'eu-central-1', bucket: 'logs-eu' },
+      ],
+      credentials: 'account',
+    },
     objectStore: {
       runtime: { kind: 'path', path: '/opt/versitygw/versitygw' },
       host: 'witness.example.com',

@@ -9,6 +9,7 @@ const DEPENDENCIES: Record<string, readonly string[]> = {
   'pdns-backend-sqlite3': ['pdns-server', 'libsqlite3-0'],
   sqlite3: ['libsqlite3-0'],
   podman: ['conmon', 'crun'],
+  rclone: [],
   'ca-certificates': [],
 };
 const UNITS: Record<string, string> = { haproxy: 'haproxy.service', 'pdns-server': 'pdns.service' };
