@@ -11,6 +11,7 @@ const spec = {
   lease: { ttlSeconds: 30, safetyMarginSeconds: 5, maxClockDriftPpm: 500, requestTimeoutSeconds: 5 },
   switching: {
     mode: 'manual' as const,
+    vetoSeconds: 60,
     cooldownSeconds: 600,
     maxSwitchesPerHour: 2,
     handoverSyncSeconds: 30,

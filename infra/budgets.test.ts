@@ -72,6 +72,13 @@ describe('computeBudget', () => {
     expect(manual.rto.sickHolder.totalSeconds - automatic.rto.sickHolder.totalSeconds).toBe(100);
   });
 
+  it('counts the time in which somebody may say no in mode veto alone', () => {
+    const automatic = computeBudget(input({ ...compressed, vetoSeconds: 45 }));
+    const veto = computeBudget(input({ ...compressed, vetoSeconds: 45, switchingMode: 'veto' }));
+    expect(veto.rto.regionLoss.totalSeconds - automatic.rto.regionLoss.totalSeconds).toBe(45);
+    expect(veto.rto.sickHolder.totalSeconds - automatic.rto.sickHolder.totalSeconds).toBe(45);
+  });
+
   it('stretches the lease by the clock drift that is allowed', () => {
     const { stages } = computeBudget(input({ leaseTtlSeconds: 30, leaseMaxClockDriftPpm: 1000 })).rto
       .regionLoss;

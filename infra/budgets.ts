@@ -14,6 +14,7 @@ export type BudgetInput = Pick<
   | 'leaseSafetyMarginSeconds'
   | 'switchingMode'
   | 'operatorDecisionSeconds'
+  | 'vetoSeconds'
   | 'handoverSyncSeconds'
   | 'probeIntervalSeconds'
   | 'probeTimeoutSeconds'
@@ -39,9 +40,14 @@ const total = (stages: readonly Stage[]): number =>
   rounded(stages.reduce((sum, { seconds }) => sum + seconds, 0));
 
 function operatorStage(input: BudgetInput): Stage[] {
-  return input.switchingMode === 'manual'
-    ? [stage('person on call decides', input.operatorDecisionSeconds)]
-    : [];
+  switch (input.switchingMode) {
+    case 'manual':
+      return [stage('person on call decides', input.operatorDecisionSeconds)];
+    case 'veto':
+      return [stage('person on call may say no', input.vetoSeconds)];
+    case 'automatic':
+      return [];
+  }
 }
 
 /** A claim reads the lease and writes it. */

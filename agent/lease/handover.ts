@@ -20,6 +20,7 @@ import { confirmHold, loseHold } from './hold';
 import type { Draft, Handover, HandoverPhase, StoreOperation, WriteResult } from './model';
 import { ABSENT } from './ports';
 import { retryAfterMs } from './timing';
+import { withdraw, withheld } from './veto';
 import { holdsLease, peerPromotable, swapOpen } from './view';
 
 /** A holder whose own service keeps failing while the peer could serve does not keep the traffic. */
@@ -27,6 +28,7 @@ export function considerSickHandover(d: Draft): void {
   const { s, e } = d;
   if (e.local.canary !== 'failing' || s.hold === null) {
     clearAlert(d, 'SICK_HOLDER');
+    withdraw(d, 'handover', 'the canary passes, or the lease is gone');
     return;
   }
   if (s.handover !== null || !holdsLease(s, e.now)) return;
@@ -49,6 +51,13 @@ export function considerSickHandover(d: Draft): void {
   }
   if (s.hold.troubled || e.now < s.nextHandoverAt) return;
   const reason = 'the canary of the holder keeps failing while the peer could serve';
+  const no = withheld(d, 'handover', `the canary of ${s.config.site} keeps failing`);
+  if (no?.code === 'PROPOSED') return;
+  if (no !== null) {
+    alert(d, 'SICK_HOLDER', `the canary keeps failing; no hand-over: ${no.message}`);
+    return;
+  }
+  s.proposal = null;
   emit(d, 'handover-decided', `handover-sick: ${reason}`);
   begin(d, { cause: 'handover-sick', requestId: null, by: `agent of ${s.config.site}`, reason });
   startSync(d, 'final-sync', s.config.handoverSyncMs);
@@ -130,6 +139,9 @@ export function peerChecked(d: Draft, id: number, reachable: boolean): void {
 export function watchHandover(d: Draft): void {
   const { s, e } = d;
   if (s.handover === null || swapOpen(s)) return;
+  if (s.handover.cause === 'handover-sick' && e.now < s.vetoUntil) {
+    return abort(d, 'VETOED', 'somebody has vetoed it');
+  }
   if (!holdsLease(s, e.now)) return abort(d, 'LEASE_LAPSED', 'this site could not renew the lease');
   if (e.now < s.handover.phaseEnds) return;
   if (s.handover.phase === 'swap') return abort(d, 'STORE_UNREACHABLE', 'the witness cannot be reached');

@@ -72,6 +72,18 @@ export interface PendingClaim {
   readonly entry: LeaseHistoryEntry;
 }
 
+/**
+ * A person's no to switches that agents decide. A restart begins its time anew: no clock outlives a boot, and a no that
+ * lasts too long is seen by its author.
+ */
+export interface Veto {
+  readonly by: string;
+  readonly reason: string;
+  /** Wall clock, for people. */
+  readonly at: string;
+  readonly forSeconds: number;
+}
+
 /** What a site remembers across restarts. */
 export interface PersistedState {
   readonly version: 1;
@@ -88,6 +100,8 @@ export interface PersistedState {
   readonly pendingClaim: PendingClaim | null;
   /** Entries of the lease history that still have to be written. */
   readonly unwrittenHistory: readonly LeaseHistoryEntry[];
+  /** Nobody but a person moves the service while it lasts. */
+  readonly veto: Veto | null;
 }
 
 export const EMPTY_STATE: PersistedState = {
@@ -99,4 +113,5 @@ export const EMPTY_STATE: PersistedState = {
   reprotecting: false,
   pendingClaim: null,
   unwrittenHistory: [],
+  veto: null,
 };

@@ -111,6 +111,7 @@ export class Outward {
         publishedAgeSeconds: view.publishedAgeSeconds(),
         rpoSeconds: snapshots.rpoSeconds,
         dnsRecord: this.dnsRecord?.view(),
+        proposal: keeper.switching().proposal,
       }),
       path: alertsPath,
       clock,

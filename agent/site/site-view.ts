@@ -128,7 +128,7 @@ export class SiteView {
       busy: this.options.busy(),
       versions: this.options.versions(),
       parity: spec.parity,
-      switching: { mode: spec.switching.mode },
+      switching: keeper.switching(),
       ...this.options.outward?.(),
       events: this.options.events(),
     };

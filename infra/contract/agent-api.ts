@@ -93,6 +93,8 @@ export interface AgentEvent {
     | 'lease-expired-seen'
     | 'claim-decided'
     | 'claimed'
+    | 'switch-proposed'
+    | 'vetoed'
     | 'handover-decided'
     | 'handed-over'
     | 'fenced'
@@ -154,6 +156,19 @@ export interface AlertsStatus {
   }[];
 }
 
+/** Mode veto: a switch that waits for somebody to say no. */
+export interface ProposalStatus {
+  readonly kind: 'claim' | 'handover';
+  /** The site that takes over. */
+  readonly to: string;
+  /** What is wrong. */
+  readonly wrong: string;
+  readonly sinceSeconds: number;
+  readonly decidesInSeconds: number;
+  /** The same by the wall clock of the site that told it, for people. */
+  readonly decidesAt: string;
+}
+
 /** GET /status and GET /peer/status. */
 export interface StatusResponse {
   readonly site: string;
@@ -193,7 +208,12 @@ export interface StatusResponse {
     readonly modelSha256: string;
     readonly qdrantVersion: string;
   };
-  readonly switching: { readonly mode: string };
+  readonly switching: {
+    readonly mode: string;
+    /** What this site does by itself unless it is vetoed; absent when nothing is proposed. */
+    readonly proposal?: ProposalStatus;
+    readonly veto?: { readonly by: string; readonly reason: string; readonly leftSeconds: number };
+  };
   /** Absent where DNS follows readiness by itself. */
   readonly dnsRecord?: DnsRecordStatus;
   /** Absent where the agent alerts nobody. */
@@ -213,6 +233,14 @@ export interface SwitchRequest {
   readonly by: string;
   readonly reason: string;
 }
+/** Body of POST /failover/veto (to both sites): no switch but a person's for so long; 0 lifts it. */
+export interface VetoRequest {
+  readonly by: string;
+  readonly reason: string;
+  readonly forSeconds: number;
+}
+/** Longest veto, in seconds: a day. */
+export const MAX_VETO_SECONDS = 86_400;
 /** Body of POST /failover/reprotect (to a fenced or empty site): applies the holder's data, becomes standby. */
 export interface ReprotectRequest {
   readonly by: string;

@@ -120,7 +120,10 @@ export const EdgeSpec = z.strictObject({
   maxConnections: z.number().int().positive().default(4096),
 });
 
-export const SwitchingMode = z.enum(['manual', 'automatic']);
+/**
+ * Who decides a switch: a person; the agents unless a person says no within `vetoSeconds`; the agents.
+ */
+export const SwitchingMode = z.enum(['manual', 'veto', 'automatic']);
 
 export const SiteAgentSpec = z.strictObject({
   site: z.string(), // uk-primary
@@ -139,6 +142,8 @@ export const SiteAgentSpec = z.strictObject({
   }),
   switching: z.strictObject({
     mode: SwitchingMode,
+    /** Mode veto: how long a proposed switch waits for somebody to say no. */
+    vetoSeconds: seconds.default(60),
     cooldownSeconds: z.number().nonnegative(),
     maxSwitchesPerHour: z.number().int().positive(),
     /** Bound on the last publish and apply when a sick holder hands over; the hand-over goes on without it. */

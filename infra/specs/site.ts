@@ -144,6 +144,7 @@ function agentSpec(
     },
     switching: {
       mode: settings.switchingMode,
+      vetoSeconds: settings.vetoSeconds,
       cooldownSeconds: settings.cooldownSeconds,
       maxSwitchesPerHour: settings.maxSwitchesPerHour,
       handoverSyncSeconds: settings.handoverSyncSeconds,

@@ -41,6 +41,14 @@ export function renderOverview(overview: Overview): string {
   ].join('\n');
 }
 
+function switching({ status }: SiteView): string {
+  if (status === null) return '–';
+  const { mode, proposal, veto } = status.switching;
+  if (veto !== undefined) return `${mode}, vetoed by ${veto.by} for ${duration(veto.leftSeconds)}`;
+  if (proposal === undefined) return mode;
+  return `${mode}: ${proposal.to} takes over in ${duration(proposal.decidesInSeconds)}`;
+}
+
 type Row = readonly [string, (view: SiteView) => string];
 
 const ROWS: readonly Row[] = [
@@ -65,7 +73,7 @@ const ROWS: readonly Row[] = [
   ],
   ['data age', (view) => (view.status?.applied ? duration(view.status.applied.dataAgeSeconds) : '–')],
   ['busy', (view) => view.status?.busy ?? 'no'],
-  ['switching', (view) => view.status?.switching.mode ?? '–'],
+  ['switching', switching],
   ['agent', (view) => view.status?.versions.agent ?? '–'],
 ];
 

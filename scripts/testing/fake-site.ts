@@ -73,6 +73,8 @@ export class FakeSite {
     if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
+  readonly vetoes: unknown[] = [];
+
   /** Ends open connections, as an edge does when its site stops being active. */
   closeConnections(): void {
     for (const socket of this.sockets) socket.destroy();

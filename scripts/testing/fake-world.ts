@@ -158,7 +158,7 @@ export class FakeWorld implements FaultPort {
   }
 
   /** POST /failover/<what> at a site. */
-  async command(site: FakeSite, what: string, _body: unknown): Promise<[number, unknown]> {
+  async command(site: FakeSite, what: string, body: unknown): Promise<[number, unknown]> {
     const peer = site === this.uk ? this.eu : this.uk;
     switch (what) {
       case 'publish': {
@@ -184,6 +184,9 @@ export class FakeWorld implements FaultPort {
         this.copyToPeer(peer, site);
         site.state = 'standby';
         return [200, site.applied];
+      case 'veto':
+        site.vetoes.push(body);
+        return [200, { mode: 'veto' }];
       case 'promote':
         if (peer.up || this.manualAfterMs === null || Date.now() - this.lostAt < this.manualAfterMs) {
           return [409, { error: { code: 'HOLDER_ALIVE', message: `${peer.name} may still hold the lease` } }];

@@ -62,7 +62,13 @@ export function fullDocument(pair: { certificate: string; privateKey: string }):
       peer: { site: 'eu-standby', ...peer },
       initialHolder: true,
       lease: { ttlSeconds: 30, safetyMarginSeconds: 5, requestTimeoutSeconds: 3 },
-      switching: { mode: 'automatic', cooldownSeconds: 300, maxSwitchesPerHour: 3, handoverSyncSeconds: 30 },
+      switching: {
+        mode: 'automatic',
+        vetoSeconds: 60,
+        cooldownSeconds: 300,
+        maxSwitchesPerHour: 3,
+        handoverSyncSeconds: 30,
+      },
       canary: { intervalSeconds: 5, timeoutSeconds: 3, failureThreshold: 3, recoveryThreshold: 5 },
       store: {
         endpoint: 'https://witness.example.com:7070',

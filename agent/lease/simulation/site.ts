@@ -81,6 +81,7 @@ export class SimulatedSite {
     this.alive = true;
     this.pausedUntil = 0;
     this.startedAt = this.world.agenda.now;
+    this.world.proposedAt.delete(this.name);
     const persisted = this.mutation.load?.(this.disk) ?? this.disk;
     this.state = initialState(this.config, persisted, `${this.name}${this.process}`, this.localNow());
     this.state = this.mutation.started?.(this.state, this.localNow()) ?? this.state;

@@ -82,7 +82,13 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
     peer: { site: peer, host: `${peer}.test`, addresses: ['192.0.2.1'] },
     initialHolder: site === 'uk',
     lease: { ttlSeconds: 6, safetyMarginSeconds: 1, maxClockDriftPpm: 500, requestTimeoutSeconds: 1 },
-    switching: { mode: 'automatic', cooldownSeconds: 0, maxSwitchesPerHour: 3, handoverSyncSeconds: 2 },
+    switching: {
+      mode: 'automatic',
+      vetoSeconds: 1,
+      cooldownSeconds: 0,
+      maxSwitchesPerHour: 3,
+      handoverSyncSeconds: 2,
+    },
     canary: {
       intervalSeconds: 1,
       timeoutSeconds: 1,

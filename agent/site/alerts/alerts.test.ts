@@ -39,6 +39,7 @@ const WELL: Facts = {
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,
   dnsRecord: undefined,
+  proposal: undefined,
 };
 const SICK: Facts = {
   ...WELL,

@@ -13,6 +13,7 @@ const WELL: AlertFacts = {
   rpoSeconds: 3600,
   leaseAlerts: new Map(),
   dnsRecord: undefined,
+  proposal: undefined,
   tookOver: null,
   unprotectedAfterSeconds: 300,
 };
@@ -50,6 +51,21 @@ it.each<[string, AlertFacts, string[]]>([
     'waiting for a person',
     { ...STANDBY, leaseAlerts: new Map([['CLAIM_BLOCKED_MANUAL', 'run out']]) },
     ['promotion-pending critical 0'],
+  ],
+  [
+    'about to take over',
+    {
+      ...STANDBY,
+      proposal: {
+        kind: 'claim',
+        to: 'uk',
+        wrong: 'eu has not renewed its lease in time',
+        sinceSeconds: 1,
+        decidesInSeconds: 59,
+        decidesAt: '2026-11-23T03:00:59.000Z',
+      },
+    },
+    ['proposed-claim critical 0'],
   ],
   [
     'kept from taking over',
@@ -120,3 +136,21 @@ it.each(['LEASE_MISSING', 'LEASE_NOT_OURS', 'FAILSAFE', 'SICK_HOLDER'])(
     expect(brief({ ...STANDBY, leaseAlerts: new Map([[code, 'was so']]) })).toEqual([]);
   },
 );
+
+it('tells who is asked for a veto what is wrong, what it costs, when it happens and what to type', () => {
+  const proposal = {
+    kind: 'claim' as const,
+    to: 'uk',
+    wrong: 'eu has not renewed its lease in time',
+    sinceSeconds: 1,
+    decidesInSeconds: 59,
+    decidesAt: '2026-11-23T03:00:59.000Z',
+  };
+  const [condition] = conditionsOf({ ...STANDBY, proposal });
+  expect(condition?.summary).toBe('uk takes over at 2026-11-23T03:00:59.000Z unless somebody vetoes it');
+  expect(condition?.detail.split('\n')).toEqual([
+    'eu has not renewed its lease in time (told 1 s ago). uk can take over; its data is 100 s old, which is what would be lost.',
+    'To stop it: failover veto --by NAME --reason TEXT --for 30m',
+    'To do it now: failover promote --site uk --by NAME --reason TEXT',
+  ]);
+});

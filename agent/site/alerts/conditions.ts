@@ -5,6 +5,7 @@ import type {
   DnsRecordStatus,
   Health,
   PromotableResponse,
+  ProposalStatus,
   SiteState,
 } from '../../../infra/contract/agent-api';
 
@@ -32,6 +33,8 @@ export interface AlertFacts {
   /** Codes that the lease keeper alerts of at this moment, with what it said. */
   readonly leaseAlerts: ReadonlyMap<string, string>;
   readonly dnsRecord: DnsRecordStatus | undefined;
+  /** What this site will do unless somebody says no. */
+  readonly proposal: ProposalStatus | undefined;
   readonly tookOver: TookOver | null;
   readonly unprotectedAfterSeconds: number;
 }
@@ -57,6 +60,7 @@ const LESSER: Readonly<Partial<Record<string, AlertSeverity>>> = { FAILSAFE: 'er
 export function conditionsOf(facts: AlertFacts): readonly Condition[] {
   return [
     ...fenced(facts),
+    ...proposal(facts),
     ...tookOver(facts),
     ...leaseAlerts(facts),
     ...protection(facts),
@@ -74,6 +78,32 @@ function fenced({ site, state, lease }: AlertFacts): Condition[] {
     : 'No site is known to hold the lease: see `failover status`.';
   const condition = now('fenced', elsewhere ? 'warning' : 'critical', `${site} is fenced`, detail);
   return [elsewhere ? condition : { ...condition, afterSeconds: OWN_FENCED_SECONDS }];
+}
+
+/** The one alert that waits for an answer: what is wrong, since when, what will happen when, and how to stop or hasten it. */
+function proposal({
+  site,
+  proposal: proposed,
+  promotable,
+  canary,
+  dataAgeSeconds,
+  holds,
+}: AlertFacts): Condition[] {
+  if (proposed === undefined) return [];
+  const { kind, to, wrong, sinceSeconds, decidesAt } = proposed;
+  const here = `Here: inference ${canary.inference.health} (${canary.inference.detail}), vectors ${canary.vectors.health} (${canary.vectors.detail}).`;
+  const age = dataAgeSeconds === null ? 'of unknown age' : `${Math.round(dataAgeSeconds)} s old`;
+  const verdict = holds
+    ? `${here} A last publish comes first; nothing is lost if it succeeds.`
+    : `${site} ${promotable.promotable ? 'can take over' : 'could not take over'}; its data is ${age}, which is what would be lost.`;
+  const sooner = kind === 'claim' ? `promote --site ${to}` : 'switch';
+  const detail = [
+    `${wrong} (told ${Math.round(sinceSeconds)} s ago). ${verdict}`,
+    'To stop it: failover veto --by NAME --reason TEXT --for 30m',
+    `To do it now: failover ${sooner} --by NAME --reason TEXT`,
+  ].join('\n');
+  const summary = `${to} takes over at ${decidesAt} unless somebody vetoes it`;
+  return [now(`proposed-${kind}`, 'critical', summary, detail)];
 }
 
 function tookOver({ site, state, lease, tookOver: taken }: AlertFacts): Condition[] {

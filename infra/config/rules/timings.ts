@@ -45,6 +45,7 @@ export const timingRules: readonly Rule[] = [
       'leaseMaxClockDriftPpm',
       'switchingMode',
       'operatorDecisionSeconds',
+      'vetoSeconds',
       'handoverSyncSeconds',
       'probeIntervalSeconds',
       'probeTimeoutSeconds',
