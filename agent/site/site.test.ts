@@ -113,6 +113,18 @@ it('hands over without loss when its own engine hangs', async () => {
   expect(uk.status().canary.inference.health).toBe('failing');
 });
 
+it('hands over without loss when nobody can reach its edge any more', async () => {
+  const { uk, eu, count } = pair;
+  await bootstrap(pair);
+  await seed(pair, 20);
+  await protect(uk, eu);
+  await addPoints(uk, 20, 25);
+  uk.edge = { outcome: 'failed', detail: 'the edge does not answer: ECONNREFUSED' };
+  await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200);
+  expect(await count(eu, 'docs')).toBe(25);
+  expect(uk.status().canary).toMatchObject({ inference: { health: 'healthy' }, edge: { health: 'failing' } });
+});
+
 it('goes on as the holder after a restart, with its ages and events', async () => {
   const { uk, eu } = pair;
   await bootstrap(pair);

@@ -1,6 +1,6 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
 import { join } from 'node:path';
-import { AGENT_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
+import { AGENT_PORT, EDGE_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { LeaseKeeper, LineageFile, type LeaseStore } from '../lease';
 import type { Logger } from '../shared/logger';
@@ -8,8 +8,10 @@ import { routes } from './api/routes';
 import { ApiServer } from './api/server';
 import { Background } from './background';
 import { Canary } from './canary/canary';
+import { EdgeProbe } from './canary/edge-probe';
 import { InferenceProbe } from './canary/inference-probe';
 import { VectorsProbe } from './canary/vectors-probe';
+import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { WriteGate } from './gateway/write-gate';
 import { WriteGateway } from './gateway/write-gateway';
@@ -46,6 +48,8 @@ export interface SiteOptions {
   readonly agentVersion: string;
   readonly ports?: { readonly agent: number; readonly gateway: number };
   readonly peerOrigin?: (address: string) => string;
+  /** In place of the edge on this server's port 443. */
+  readonly probeEdge?: () => Promise<ProbeResult>;
   readonly clock?: SiteClock;
   readonly step?: {
     readonly publish?: (step: PublishStep) => Promise<void>;
@@ -151,7 +155,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
   });
   const isApplying = (): boolean => applier.isTouching;
-  const { inferenceProbe, inference, vectors } = canaries(options, clock, qdrant, isApplying, record);
+  const { inferenceProbe, inference, vectors, edge } = canaries(options, clock, qdrant, isApplying, record);
   const background: Background = new Background({
     spec,
     keeper,
@@ -170,7 +174,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     keeper,
     ledger,
     clock,
-    canary: { inference: () => inference.view(), vectors: () => vectors.view() },
+    canary: { inference: () => inference.view(), vectors: () => vectors.view(), edge: () => edge.view() },
     isApplying,
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
@@ -223,6 +227,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const ports = { gateway: await gateway.listen(wanted.gateway), agent: await api.listen(wanted.agent) };
   inference.start();
   vectors.start();
+  edge.start();
   keeper.start();
   background.start();
   await outward.start();
@@ -238,7 +243,14 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
       await gateway.close();
       await keeper.stop();
-      await Promise.all([api.close(), inference.stop(), vectors.stop(), background.stop(), outward.stop()]);
+      await Promise.all([
+        api.close(),
+        inference.stop(),
+        vectors.stop(),
+        edge.stop(),
+        background.stop(),
+        outward.stop(),
+      ]);
       await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
       await events.flush();
     },
@@ -264,6 +276,12 @@ function canaries(
     settleMs,
   });
   const vectorsProbe = new VectorsProbe({ qdrant, timeoutMs, isApplying });
+  const edgeProbe = new EdgeProbe({
+    siteHost: spec.siteHost,
+    port: EDGE_PORT,
+    timeoutMs,
+    ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
+  });
   const build = (name: string, maxProbeMs: number, probe: () => ReturnType<VectorsProbe['probe']>): Canary =>
     new Canary({
       name,
@@ -282,5 +300,6 @@ function canaries(
     // One missed deadline, then two readings of the metrics.
     inference: build('inference', timeoutMs + settleMs + 2_000, () => inferenceProbe.probe()),
     vectors: build('vectors', 2 * timeoutMs, () => vectorsProbe.probe()),
+    edge: build('edge', timeoutMs, options.probeEdge ?? (() => edgeProbe.probe())),
   };
 }

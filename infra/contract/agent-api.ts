@@ -10,6 +10,8 @@
 export const AGENT_PORT = 7080;
 /** Write gateway on loopback: the edge sends every Qdrant write here. */
 export const GATEWAY_PORT = 7081;
+/** The edge, for clients and peers. */
+export const EDGE_PORT = 443;
 
 /** Set by an edge that passes a request to its peer, with its site's name; a request that has it is never passed on again. */
 export const VIA_HEADER = 'x-failover-via';
@@ -156,6 +158,16 @@ export interface AlertsStatus {
   }[];
 }
 
+/** What each site probes of itself: one token, a read in each collection, its own edge by TLS. */
+export const CANARY_PARTS = ['inference', 'vectors', 'edge'] as const;
+export type CanaryPart = (typeof CANARY_PARTS)[number];
+
+export interface CanaryStatus {
+  readonly health: Health;
+  readonly ageSeconds: number | null;
+  readonly detail: string;
+}
+
 /** Mode veto: a switch that waits for somebody to say no. */
 export interface ProposalStatus {
   readonly kind: 'claim' | 'handover';
@@ -184,18 +196,7 @@ export interface StatusResponse {
     readonly state: SiteState | null;
     readonly promotable: boolean | null;
   };
-  readonly canary: {
-    readonly inference: {
-      readonly health: Health;
-      readonly ageSeconds: number | null;
-      readonly detail: string;
-    };
-    readonly vectors: {
-      readonly health: Health;
-      readonly ageSeconds: number | null;
-      readonly detail: string;
-    };
-  };
+  readonly canary: Readonly<Record<CanaryPart, CanaryStatus>>;
   readonly promotable: PromotableResponse;
   /** Last publish made by this site. */
   readonly published: (PublishInfo & { readonly ageSeconds: number }) | null;

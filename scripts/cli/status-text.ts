@@ -1,4 +1,5 @@
 /** `failover status` as text. */
+import type { CanaryPart } from '../../infra/contract/agent-api';
 import type { Overview, SiteView } from './overview';
 import { isHolding } from './overview';
 import { duration, table } from './table';
@@ -62,6 +63,7 @@ const ROWS: readonly Row[] = [
   ],
   ['inference', (view) => canary(view, 'inference')],
   ['vectors', (view) => canary(view, 'vectors')],
+  ['edge', (view) => canary(view, 'edge')],
   ['witness', (view) => view.status?.witness ?? '–'],
   ['peer', (view) => `${view.status?.peer.health ?? '–'} (${view.status?.peer.state ?? 'not known'})`],
   [
@@ -86,7 +88,7 @@ function writable(view: SiteView): string {
   return `${yesNo(view.status?.writable)}${seconds === null ? '' : ` (${seconds.toFixed(1)} s left)`}`;
 }
 
-function canary(view: SiteView, which: 'inference' | 'vectors'): string {
+function canary(view: SiteView, which: CanaryPart): string {
   const probe = view.status?.canary[which];
   if (probe === undefined) return '–';
   const detail = probe.health === 'healthy' || probe.detail === '' ? '' : `: ${probe.detail}`;

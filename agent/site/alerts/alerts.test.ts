@@ -34,7 +34,11 @@ const WELL: Facts = {
   holds: true,
   lease: { epoch: 3, holder: 'uk' },
   promotable: { promotable: false, reasons: [] },
-  canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  canary: {
+    inference: { health: 'healthy', detail: '' },
+    vectors: { health: 'healthy', detail: '' },
+    edge: { health: 'healthy', detail: '' },
+  },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,

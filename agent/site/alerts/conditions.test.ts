@@ -7,7 +7,11 @@ const WELL: AlertFacts = {
   holds: true,
   lease: { epoch: 3, holder: 'uk' },
   promotable: { promotable: false, reasons: [{ code: 'ALREADY_HOLDER', message: 'holds it' }] },
-  canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  canary: {
+    inference: { health: 'healthy', detail: '' },
+    vectors: { health: 'healthy', detail: '' },
+    edge: { health: 'healthy', detail: '' },
+  },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,

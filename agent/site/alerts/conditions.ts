@@ -1,12 +1,14 @@
 /** What a person should be told of this site, from what is known of it. Pure; how long a condition must last comes with it. */
-import type {
-  AgentEvent,
-  AlertSeverity,
-  DnsRecordStatus,
-  Health,
-  PromotableResponse,
-  ProposalStatus,
-  SiteState,
+import {
+  CANARY_PARTS,
+  type AgentEvent,
+  type AlertSeverity,
+  type CanaryPart,
+  type DnsRecordStatus,
+  type Health,
+  type PromotableResponse,
+  type ProposalStatus,
+  type SiteState,
 } from '../../../infra/contract/agent-api';
 
 /** This site has taken the lease, and no switch since has made that history. */
@@ -22,9 +24,7 @@ export interface AlertFacts {
   readonly holds: boolean;
   readonly lease: { readonly epoch: number; readonly holder: string } | null;
   readonly promotable: Pick<PromotableResponse, 'promotable' | 'reasons'>;
-  readonly canary: Readonly<
-    Record<'inference' | 'vectors', { readonly health: Health; readonly detail: string }>
-  >;
+  readonly canary: Readonly<Record<CanaryPart, { readonly health: Health; readonly detail: string }>>;
   /** Of what this site holds in readiness; null for the holder and when unknown. */
   readonly dataAgeSeconds: number | null;
   /** Of this site's last publish. */
@@ -91,7 +91,7 @@ function proposal({
 }: AlertFacts): Condition[] {
   if (proposed === undefined) return [];
   const { kind, to, wrong, sinceSeconds, decidesAt } = proposed;
-  const here = `Here: inference ${canary.inference.health} (${canary.inference.detail}), vectors ${canary.vectors.health} (${canary.vectors.detail}).`;
+  const here = `Here: ${CANARY_PARTS.map((part) => `${part} ${canary[part].health} (${canary[part].detail})`).join(', ')}.`;
   const age = dataAgeSeconds === null ? 'of unknown age' : `${Math.round(dataAgeSeconds)} s old`;
   const verdict = holds
     ? `${here} A last publish comes first; nothing is lost if it succeeds.`
@@ -171,7 +171,7 @@ function protection(facts: AlertFacts): Condition[] {
 }
 
 function canaries({ site, holds, canary, unprotectedAfterSeconds }: AlertFacts): Condition[] {
-  return (['inference', 'vectors'] as const).flatMap((part): Condition[] => {
+  return CANARY_PARTS.flatMap((part): Condition[] => {
     const { health, detail } = canary[part];
     const severity = holds ? 'critical' : 'error';
     if (health === 'failing')

@@ -7,6 +7,7 @@ import type { StatusResponse } from '../../../infra/contract/agent-api';
 import { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import type { LeaseStore } from '../../lease';
 import { createLogger } from '../../shared/logger';
+import type { ProbeResult } from '../canary/verdict';
 import type { Credentials } from '../configuration';
 import { startSite, type Site } from '../site';
 import type { SnapshotStore } from '../snapshots/store';
@@ -61,6 +62,7 @@ export interface SiteSetup {
 /** A site that can be stopped and started again on the same state. */
 export class TestSite {
   readonly engine = new FakeEngine();
+  edge: ProbeResult = { outcome: 'ok', detail: 'edge answers' };
   readonly state: string;
   site: Site | null = null;
   peer: TestSite | null = null;
@@ -88,6 +90,8 @@ export class TestSite {
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
       ports: { agent: 0, gateway: 0 },
+      // No HAProxy here; a test may have it fail.
+      probeEdge: () => Promise.resolve(this.edge),
       // A peer that is down is a port where nobody listens.
       peerOrigin: () => `http://127.0.0.1:${this.peer?.site?.ports.agent ?? 1}`,
     });
