@@ -91,25 +91,29 @@ describe('scenarios', () => {
     addresses: ['10.0.0.1'],
     servers: ['uk-1', 'uk-2'],
   };
+  const standby = { ...site, site: 'eu-standby', host: 'eu.example.com', servers: ['eu-1'] };
+  const roles = { active: site, standby };
   it('name the site by its label and every server of it', () => {
-    expect(scenarioNamed('region-loss').faults(site)).toEqual([
+    expect(scenarioNamed('region-loss').faults(roles)).toEqual([
       { words: ['kill', 'uk'], repair: ['revive', 'uk'] },
     ]);
     expect(
       scenarioNamed('hung-engine')
-        .faults(site)
+        .faults(roles)
         .map((fault) => fault.words[1]),
     ).toEqual(['uk-1', 'uk-2']);
-    expect(scenarioNamed('planned-switch').faults(site)).toEqual([]);
+    expect(scenarioNamed('planned-switch').faults(roles)).toEqual([]);
+    expect(scenarioNamed('partition-sites').faults(roles)).toEqual([
+      { words: ['partition', 'uk', 'eu'], repair: ['heal'] },
+    ]);
   });
   it('refuses an unknown one, naming those there are', () => {
     expect(() => scenarioNamed('flood')).toThrow(/region-loss, planned-switch, hung-engine/);
   });
   it('allows only the planned switch where no fault command is given', () => {
-    const context = { sites: [site] } as unknown as Parameters<typeof refuseWithoutFaults>[2];
     const allowed = SCENARIOS.filter((scenario) => {
       try {
-        refuseWithoutFaults(scenario, null, context);
+        refuseWithoutFaults(scenario, null);
         return true;
       } catch {
         return false;

@@ -186,6 +186,35 @@ describe('a hung-engine drill', () => {
   });
 });
 
+describe('a drill of a fault that must not lead to a switch', () => {
+  it('lets it stand, puts the world back, and finds that nothing has moved', async () => {
+    await startWorld();
+    const { record, error } = await drill('partition-sites', { standSeconds: 1 });
+    expect(error).toBeNull();
+    const measures = measure(record);
+    expect(measures.objectives.find((each) => each.name === 'changes of holder')).toMatchObject({
+      measured: '0',
+      ok: true,
+    });
+    expect(measures.passed).toBe(true);
+    expect(world.faults).toEqual(['partition uk eu', 'heal']);
+    expect(record.marks.failbackStarted).toBeNull();
+    expect((record.marks.repaired ?? 0) - (record.marks.faultStarted ?? 0)).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('stops when the other site takes over all the same', async () => {
+    await startWorld();
+    world.partitionSwitches = true;
+    const { record, error } = await drill('partition-sites', { standSeconds: 5 });
+    expect(error).toMatchObject({
+      code: 'DRILL_ABORTED',
+      message: expect.stringContaining('eu-standby took over'),
+    });
+    expect(measure(record).passed).toBe(false);
+    expect(world.faults).toEqual(['partition uk eu', 'heal']);
+  });
+});
+
 describe('a drill in mode manual', () => {
   it('plays the person on call when told to, asking again until the lease has run out', async () => {
     await startWorld({ detectMs: 60_000, dnsMs: 100 });

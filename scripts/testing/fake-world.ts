@@ -28,6 +28,8 @@ export class FakeWorld implements FaultPort {
   loseOnSwitch: number[] = [];
   /** A promotion is refused until the lost holder has been gone for this long; null: always. */
   manualAfterMs: number | null = null;
+  /** The other site takes over where it must not. */
+  partitionSwitches = false;
   private lostAt = 0;
   private published: { info: PublishInfo; data: Data } | null = null;
   private readonly pending = new AbortController();
@@ -151,6 +153,11 @@ export class FakeWorld implements FaultPort {
         return;
       case 'cont-process':
         site.hung = false;
+        return;
+      case 'partition':
+        if (this.partitionSwitches) this.handOver(this.uk, this.eu, 'expired');
+        return;
+      case 'heal':
         return;
       default:
         throw new Error(`the fake world knows no fault ${words.join(' ')}`);

@@ -388,6 +388,19 @@ describeWithHaproxy(`the edge with a real HAProxy${missing === null ? '' : ` (sk
     });
   });
 
+  describe('a dead engine', () => {
+    it('is passed by within a second, long before the agent’s verdict', async () => {
+      const died = Date.now();
+      await uk.engine.stop();
+      await waitUntil('completions come from EU', async () => {
+        const answer = await ukClient.ask('/v1/models', { headers: keyed });
+        return answer.status === 200 && answer.headers['x-failover-site'] === 'eu-standby';
+      });
+      expect(Date.now() - died).toBeLessThan(1000);
+      expect(uk.agent.inference).toBe(true);
+    });
+  });
+
   describe('a dead agent', () => {
     it('sends reads and generations to the peer and refuses writes', async () => {
       eu.agent.serve(true);

@@ -138,7 +138,8 @@ ${binds.join('\n')}
     http-request ${answer(401, 'unauthorized', 'Give the key as "Authorization: Bearer KEY" or "api-key: KEY".', ' hdr www-authenticate Bearer')} if for_clients !keyed
 
     use_backend agent if for_readiness or for_operator or for_peer
-    use_backend inference if for_inference inference_here
+    # A dead engine is seen here at once, long before the agent's verdict.
+    use_backend inference if for_inference inference_here engine_there
     use_backend peer if for_inference !passed_on peer_there
     # Nobody serves officially: an engine that runs is better than none, and answers the same.
     use_backend inference_last_resort if for_inference engine_there
@@ -184,7 +185,7 @@ backend inference_last_resort
     http-check send meth GET uri /health hdr host localhost
     http-check expect status 200
 ${inferenceKey}
-    server engine 127.0.0.1:${spec.inferencePort} check inter 1s fall 2 rise 1`;
+    server engine 127.0.0.1:${spec.inferencePort} check inter 500ms fastinter 250ms fall 2 rise 1`;
 }
 
 function vectorBackends(spec: EdgeSpec, places: EdgePlaces): string {

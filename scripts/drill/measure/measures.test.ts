@@ -79,7 +79,7 @@ describe('the verdict', () => {
       { budget: { ...budget, rpo: { ...budget.rpo, objectiveSeconds: 1 } } },
       'RPO',
     ],
-    ['a planned switch lost a point', { scenario: 'planned-switch' }, 'nothing lost by a planned switch'],
+    ['a planned switch lost a point', { scenario: 'planned-switch' }, 'nothing lost'],
     ['the data was never looked through', { afterFailover: null }, 'RPO'],
     ['the failback was never looked through', { afterFailback: null }, 'nothing missing after the failback'],
     [

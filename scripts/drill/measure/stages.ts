@@ -1,6 +1,7 @@
 /** Where the time went: fault → detected → decided → lease → ready → DNS → first success → all well. */
 import type { AgentEvent } from '../../../infra/contract/agent-api';
 import type { DrillRecord } from '../record';
+import { scenarioOf } from '../scenarios';
 import { faultMoment } from './fault-moment';
 
 export interface Stage {
@@ -33,7 +34,7 @@ export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[]
         .map((event) => eventTime(event, record.clockAhead))
         .filter((at) => at >= fault - 50 && at < until),
     );
-  const labels = WORDS[record.scenario] ?? DEFAULT_WORDS;
+  const labels = WORDS[scenarioOf(record).cause ?? 'none'] ?? DEFAULT_WORDS;
   const lease =
     first(to, 'claimed') ??
     first(from, 'handed-over') ??
@@ -74,9 +75,9 @@ function becameActive(record: DrillRecord, fault: number, until: number): number
 
 const DEFAULT_WORDS = ['seen', 'decided'] as const;
 const WORDS: Readonly<Record<string, readonly [string, string]>> = {
-  'region-loss': ['the standby sees the lease run out', 'the standby decides to claim'],
-  'hung-engine': ["the holder's canary fails", 'the holder decides to hand over'],
-  'planned-switch': ['(nothing to detect)', 'the holder starts the switch'],
+  'holder-lost': ['the standby sees the lease run out', 'the standby decides to claim'],
+  'holder-sick': ["the holder's canary fails", 'the holder decides to hand over'],
+  planned: ['(nothing to detect)', 'the holder starts the switch'],
 };
 
 function earliest(times: readonly number[]): number | null {
