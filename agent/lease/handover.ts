@@ -30,6 +30,8 @@ export function considerSickHandover(d: Draft): void {
     return;
   }
   if (s.handover !== null || !holdsLease(s, e.now)) return;
+  // Bounded by the site: a restart that helps is cheaper than a switch.
+  if (e.local.recovering) return;
   if (s.config.mode === 'manual') {
     alert(
       d,

@@ -212,6 +212,7 @@ export class LeaseKeeper {
       local: {
         promotable: local.promotable(),
         canary: local.canary().health,
+        recovering: local.recovering(),
         dataAgeSeconds: local.dataAgeSeconds(),
       },
     });

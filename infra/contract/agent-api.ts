@@ -90,6 +90,7 @@ export interface AgentEvent {
     | 'started'
     | 'canary-failing'
     | 'canary-recovered'
+    | 'engine-restart'
     | 'lease-expired-seen'
     | 'claim-decided'
     | 'claimed'

@@ -35,6 +35,7 @@ const WELL: Facts = {
   lease: { epoch: 3, holder: 'uk' },
   promotable: { promotable: false, reasons: [] },
   canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  engineRestarts: { inLastHour: 0, perHour: 2 },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,

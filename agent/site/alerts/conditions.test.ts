@@ -8,6 +8,7 @@ const WELL: AlertFacts = {
   lease: { epoch: 3, holder: 'uk' },
   promotable: { promotable: false, reasons: [{ code: 'ALREADY_HOLDER', message: 'holds it' }] },
   canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  engineRestarts: { inLastHour: 0, perHour: 2 },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,

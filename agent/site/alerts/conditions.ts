@@ -7,6 +7,7 @@ import type {
   PromotableResponse,
   SiteState,
 } from '../../../infra/contract/agent-api';
+import type { EngineRestartsView } from '../recovery/engine-restart';
 
 /** This site has taken the lease, and no switch since has made that history. */
 export interface TookOver {
@@ -24,6 +25,7 @@ export interface AlertFacts {
   readonly canary: Readonly<
     Record<'inference' | 'vectors', { readonly health: Health; readonly detail: string }>
   >;
+  readonly engineRestarts: EngineRestartsView;
   /** Of what this site holds in readiness; null for the holder and when unknown. */
   readonly dataAgeSeconds: number | null;
   /** Of this site's last publish. */
@@ -61,6 +63,7 @@ export function conditionsOf(facts: AlertFacts): readonly Condition[] {
     ...leaseAlerts(facts),
     ...protection(facts),
     ...canaries(facts),
+    ...engineRestarts(facts),
     ...recoveryPoint(facts),
     ...dns(facts),
   ];
@@ -154,6 +157,13 @@ function canaries({ site, holds, canary, unprotectedAfterSeconds }: AlertFacts):
       },
     ];
   });
+}
+
+/** The next stuck engine stays so, until the hour is over or a person restarts it. */
+function engineRestarts({ site, engineRestarts: { inLastHour, perHour } }: AlertFacts): Condition[] {
+  if (perHour === 0 || inLastHour < perHour) return [];
+  const summary = `the engine of ${site} has had all ${perHour} restarts of this hour`;
+  return [now('engine-restarts', 'error', summary, 'Why it sticks: `journalctl -u failover-vllm`.')];
 }
 
 /** By the holder the last publish counts, elsewhere what was applied. */

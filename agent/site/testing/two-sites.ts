@@ -52,6 +52,8 @@ export interface SiteSetup {
   readonly leaseStore: () => LeaseStore;
   readonly snapshotStore: () => SnapshotStore;
   readonly qdrantVersion: string;
+  /** @default 0, so that a sick site hands over at once */
+  readonly engineRestartGraceSeconds?: number;
   /** What it calls outside, and with which credentials. */
   readonly outward?: Pick<z.input<typeof SiteAgentSpec>, 'dnsRecord' | 'alerts'> & {
     readonly credentials: Pick<Credentials, 'dnsToken' | 'alerts'>;
@@ -83,7 +85,7 @@ export class TestSite {
         store: { accessKey: 'a', secretKey: 'b' },
         ...setup.outward?.credentials,
       },
-      folders: { state: this.state, staging: setup.staging },
+      folders: { state: this.state, staging: setup.staging, requests: join(this.state, 'requests') },
       stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
@@ -130,7 +132,13 @@ export class TestSite {
       peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },
       initialHolder: setup.site === 'uk',
       lease: { ttlSeconds: 2, safetyMarginSeconds: 0.2, requestTimeoutSeconds: 0.6 },
-      switching: { mode: 'automatic', cooldownSeconds: 0, maxSwitchesPerHour: 100, handoverSyncSeconds: 5 },
+      switching: {
+        mode: 'automatic',
+        cooldownSeconds: 0,
+        maxSwitchesPerHour: 100,
+        handoverSyncSeconds: 5,
+        engineRestartGraceSeconds: setup.engineRestartGraceSeconds ?? 0,
+      },
       canary: { intervalSeconds: 0.1, timeoutSeconds: 0.2, failureThreshold: 3, recoveryThreshold: 4 },
       store: {
         endpoint: 'http://127.0.0.1:1',

@@ -46,6 +46,8 @@ export const timingRules: readonly Rule[] = [
       'switchingMode',
       'operatorDecisionSeconds',
       'handoverSyncSeconds',
+      'engineRestartGraceSeconds',
+      'engineRestartsPerHour',
       'probeIntervalSeconds',
       'probeTimeoutSeconds',
       'probeFailureThreshold',
