@@ -36,7 +36,8 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: (active) =>
       active.servers.map((server) => ({
         words: ['stop-process', server, 'failover-vllm', 'EngineCore'],
-        repair: ['cont-process', server, 'failover-vllm', 'EngineCore'],
+        // The site may have restarted its engine, of which not every process need be there yet.
+        repair: ['cont-process', server, 'failover-vllm'],
       })),
   },
 ];

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { StatusResponse } from '../../../infra/contract/agent-api';
+import { ENGINE_RESTART_REQUEST } from '../../../infra/contract/server-paths';
 import { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import type { LeaseStore } from '../../lease';
 import { createLogger } from '../../shared/logger';
@@ -52,8 +53,6 @@ export interface SiteSetup {
   readonly leaseStore: () => LeaseStore;
   readonly snapshotStore: () => SnapshotStore;
   readonly qdrantVersion: string;
-  /** @default 0, so that a sick site hands over at once */
-  readonly engineRestartGraceSeconds?: number;
   /** What it calls outside, and with which credentials. */
   readonly outward?: Pick<z.input<typeof SiteAgentSpec>, 'dnsRecord' | 'alerts'> & {
     readonly credentials: Pick<Credentials, 'dnsToken' | 'alerts'>;
@@ -64,6 +63,8 @@ export interface SiteSetup {
 export class TestSite {
   readonly engine = new FakeEngine();
   readonly state: string;
+  /** At 0 a sick site hands over at once. */
+  engineRestartGraceSeconds = 0;
   site: Site | null = null;
   peer: TestSite | null = null;
   private enginePort = 0;
@@ -85,7 +86,7 @@ export class TestSite {
         store: { accessKey: 'a', secretKey: 'b' },
         ...setup.outward?.credentials,
       },
-      folders: { state: this.state, staging: setup.staging, requests: join(this.state, 'requests') },
+      folders: { state: this.state, staging: setup.staging, requests: this.requests },
       stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
@@ -106,6 +107,15 @@ export class TestSite {
     await this.halt();
     await this.engine.close();
     rmSync(this.state, { recursive: true, force: true });
+  }
+
+  /** What root's unit would see. */
+  get engineRestartRequest(): string {
+    return join(this.requests, ENGINE_RESTART_REQUEST);
+  }
+
+  private get requests(): string {
+    return join(this.state, 'requests');
   }
 
   status(): StatusResponse {
@@ -137,7 +147,7 @@ export class TestSite {
         cooldownSeconds: 0,
         maxSwitchesPerHour: 100,
         handoverSyncSeconds: 5,
-        engineRestartGraceSeconds: setup.engineRestartGraceSeconds ?? 0,
+        engineRestartGraceSeconds: this.engineRestartGraceSeconds,
       },
       canary: { intervalSeconds: 0.1, timeoutSeconds: 0.2, failureThreshold: 3, recoveryThreshold: 4 },
       store: {
