@@ -87,10 +87,11 @@ export class Canary {
     this.detail = result.detail;
     this.probedAt = clock.monotonicMs();
     const { health } = this.verdict;
-    if (health !== before) this.since = this.probedAt;
+    if (health !== before) {
+      this.since = this.probedAt;
+      this.options.onChange?.(health, before, `${this.options.name}: ${result.detail}`);
+    }
     this.options.onProbe?.(result, health, before);
-    if (health === before) return;
-    this.options.onChange?.(health, before, `${this.options.name}: ${result.detail}`);
   }
 
   private schedule(delayMs: number): void {
