@@ -21,6 +21,7 @@ const COMPRESSED = {
   cooldownSeconds: 5,
   maxSwitchesPerHour: 60,
   handoverSyncSeconds: 10,
+  engineRestartGraceSeconds: 2,
 } as const;
 
 /** What Pulumi.yaml ships. */

@@ -2,7 +2,7 @@
  * Giving the lease to the peer. Planned: the peer must have everything, or nothing happens. Sick: one bounded last
  * sync, then the lease goes over with or without it. Until the swap is sent, giving up puts the writes back.
  */
-import type { LeaseHistoryEntry, PublishInfo } from '../../infra/contract/agent-api';
+import type { LeaseHistoryEntry, PublishInfo, Reason } from '../../infra/contract/agent-api';
 import { blockedBy, recordHistory } from './claim';
 import {
   answerOk,
@@ -32,35 +32,33 @@ export function considerSickHandover(d: Draft): void {
     return;
   }
   if (s.handover !== null || !holdsLease(s, e.now)) return;
-  if (s.config.mode === 'manual') {
-    alert(
-      d,
-      'SICK_HOLDER',
-      'the canary keeps failing; `failover switch` or `failover promote` moves the service',
-    );
-    return;
-  }
-  if (!peerPromotable(s, e.now)) {
-    alert(d, 'SICK_HOLDER', 'the canary keeps failing and the peer cannot take over');
-    return;
-  }
-  const blocked = blockedBy(s, e.now);
-  if (blocked !== null) {
-    alert(d, 'SICK_HOLDER', `the canary keeps failing; no hand-over: ${blocked.message}`);
+  const refusal = sickRefusal(d);
+  // A restart that helps is cheaper than a switch, and the site bounds it. Whoever may say no has the same time.
+  if (e.local.recovering || refusal?.code === 'PROPOSED') return;
+  if (refusal !== null) {
+    alert(d, 'SICK_HOLDER', `the canary keeps failing; ${refusal.message}`);
     return;
   }
   if (s.hold.troubled || e.now < s.nextHandoverAt) return;
   const reason = 'the canary of the holder keeps failing while the peer could serve';
-  const no = withheld(d, 'handover', `the canary of ${s.config.site} keeps failing`);
-  if (no?.code === 'PROPOSED') return;
-  if (no !== null) {
-    alert(d, 'SICK_HOLDER', `the canary keeps failing; no hand-over: ${no.message}`);
-    return;
-  }
   s.proposal = null;
   emit(d, 'handover-decided', `handover-sick: ${reason}`);
   begin(d, { cause: 'handover-sick', requestId: null, by: `agent of ${s.config.site}`, reason });
   startSync(d, 'final-sync', s.config.handoverSyncMs);
+}
+
+function sickRefusal(d: Draft): Reason | null {
+  const { s, e } = d;
+  if (s.config.mode === 'manual') {
+    const message = '`failover switch` or `failover promote` moves the service';
+    return { code: 'MANUAL', message };
+  }
+  if (!peerPromotable(s, e.now)) {
+    return { code: 'PEER_NOT_PROMOTABLE', message: 'the peer cannot take over' };
+  }
+  const blocked =
+    blockedBy(s, e.now) ?? withheld(d, 'handover', `the canary of ${s.config.site} keeps failing`);
+  return blocked === null ? null : { code: blocked.code, message: `no hand-over: ${blocked.message}` };
 }
 
 export function beginPlanned(d: Draft, id: number, by: string, reason: string): void {

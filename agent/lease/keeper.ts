@@ -228,6 +228,7 @@ export class LeaseKeeper {
       local: {
         promotable: local.promotable(),
         canary: local.canary().health,
+        recovering: local.recovering(),
         dataAgeSeconds: local.dataAgeSeconds(),
       },
     });

@@ -46,6 +46,8 @@ export interface LeaseConfig {
 export interface LocalFacts {
   readonly promotable: ReturnType<LocalView['promotable']>;
   readonly canary: Health;
+  /** The failing canary may yet recover: its engine has just been restarted. */
+  readonly recovering: boolean;
   readonly dataAgeSeconds: number | null;
 }
 

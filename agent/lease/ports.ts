@@ -39,6 +39,8 @@ export interface PeerPort {
 export interface LocalView {
   promotable(): PromotableResponse;
   canary(): { readonly health: Health; readonly since: number };
+  /** True while a failing canary is given time: the engine was restarted, and a hand-over waits for what comes of it. */
+  recovering(): boolean;
   dataAgeSeconds(): number | null;
   /**
    * Publishes and has the peer apply and verify that very publish.

@@ -17,6 +17,7 @@ import type { Busy } from './operations';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './ports';
 import { notPromotableReasons, notReadyReasons, type CanaryFacts } from './readiness';
 import { ageOf } from './state/age';
+import type { EngineRestart, EngineRestartsView } from './recovery/engine-restart';
 import type { Ledger } from './state/ledger';
 
 export interface RunningVersions {
@@ -31,6 +32,7 @@ export interface SiteViewOptions {
   readonly ledger: Ledger;
   readonly clock: SiteClock;
   readonly canary: Readonly<Record<CanaryPart, () => CanaryView>>;
+  readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
@@ -95,6 +97,15 @@ export class SiteView {
       health,
       since: Math.min(...views.filter((view) => view.health === health).map((view) => view.since)),
     };
+  }
+
+  /** A restarted engine is given time; what else may be failing is not mended by it. */
+  recovering(): boolean {
+    return this.options.engineRestarts.recovering() && this.options.canary.vectors().health !== 'failing';
+  }
+
+  engineRestarts(): EngineRestartsView {
+    return this.options.engineRestarts.view();
   }
 
   edgeFacts(): EdgeFacts {

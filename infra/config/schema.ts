@@ -148,6 +148,8 @@ export const ConfigSchema = z.strictObject({
   cooldownSeconds: seconds(0, 86_400).default(600),
   maxSwitchesPerHour: wholeNumber('switches', 1, 60).default(2),
   handoverSyncSeconds: seconds(1, 3600).default(30),
+  engineRestartGraceSeconds: seconds(0, 3600).default(20),
+  engineRestartsPerHour: wholeNumber('restarts', 0, 20).default(2),
 
   // Probes.
   probeIntervalSeconds: seconds(1, 300).default(10),

@@ -92,6 +92,7 @@ export interface AgentEvent {
     | 'started'
     | 'canary-failing'
     | 'canary-recovered'
+    | 'engine-restart'
     | 'lease-expired-seen'
     | 'claim-decided'
     | 'claimed'

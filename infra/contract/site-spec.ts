@@ -148,6 +148,10 @@ export const SiteAgentSpec = z.strictObject({
     maxSwitchesPerHour: z.number().int().positive(),
     /** Bound on the last publish and apply when a sick holder hands over; the hand-over goes on without it. */
     handoverSyncSeconds: seconds,
+    /** How long a sick holder waits for an engine that it has asked to have restarted; 0 hands over at once. */
+    engineRestartGraceSeconds: z.number().nonnegative().default(20),
+    /** Bound on restarts of a stuck engine that the agent asks for; 0 never asks. */
+    engineRestartsPerHour: z.number().int().min(0).max(20).default(2),
   }),
   canary: z.strictObject({
     intervalSeconds: seconds,
@@ -177,7 +181,12 @@ export const SiteAgentSpec = z.strictObject({
   }),
   /** What must be the same on both sites before one may take over from the other. */
   parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
-  inference: z.strictObject({ port, modelName: z.string() }),
+  inference: z.strictObject({
+    port,
+    modelName: z.string(),
+    /** An engine on whose port nobody listens is left alone for so long: it may be loading its model. */
+    startTimeoutSeconds: seconds.default(600),
+  }),
   vectors: z.strictObject({ port }),
   /** Absent: DNS follows readiness by itself. */
   dnsRecord: DnsRecordSpec.optional(),

@@ -148,6 +148,8 @@ function agentSpec(
       cooldownSeconds: settings.cooldownSeconds,
       maxSwitchesPerHour: settings.maxSwitchesPerHour,
       handoverSyncSeconds: settings.handoverSyncSeconds,
+      engineRestartGraceSeconds: settings.engineRestartGraceSeconds,
+      engineRestartsPerHour: settings.engineRestartsPerHour,
     },
     canary: {
       intervalSeconds: settings.probeIntervalSeconds,
@@ -170,7 +172,11 @@ function agentSpec(
       holdWritesSeconds: settings.holdWritesSeconds,
     },
     parity: { configHash: hash, modelSha256: settings.modelSha256, qdrantVersion: settings.qdrantVersion },
-    inference: { port: inference.port, modelName: settings.modelName },
+    inference: {
+      port: inference.port,
+      modelName: settings.modelName,
+      startTimeoutSeconds: inference.startTimeoutSeconds,
+    },
     vectors: { port: vectors.port },
     ...outward(input),
   });

@@ -182,7 +182,7 @@ describe('a hung-engine drill', () => {
     expect(measures.stages.find((stage) => stage.stage === 'detected')?.secondsSinceFault).toBeLessThan(1.2);
     expect(measures.passed).toBe(true);
     expect(world.faults[0]).toBe('stop-process uk-primary-1 failover-vllm EngineCore');
-    expect(world.faults[1]).toBe('cont-process uk-primary-1 failover-vllm EngineCore');
+    expect(world.faults[1]).toBe('cont-process uk-primary-1 failover-vllm');
   });
 });
 

@@ -44,6 +44,13 @@ const onServers =
       repair: repair === null ? ['heal'] : [repair, server, unit, pattern],
     }));
 
+/** The site may have restarted its engine by the time of the repair, of which not every process need be there yet. */
+const hungEngine = ({ active }: Roles): ScenarioFault[] =>
+  active.servers.map((server) => ({
+    words: ['stop-process', server, 'failover-vllm', 'EngineCore'],
+    repair: ['cont-process', server, 'failover-vllm'],
+  }));
+
 const cut =
   (verb: 'isolate' | 'isolate-in' | 'isolate-out') =>
   ({ active }: Roles): ScenarioFault[] => [{ words: [verb, siteLabel(active)], repair: ['heal'] }];
@@ -71,7 +78,7 @@ export const SCENARIOS: readonly Scenario[] = [
     expect: 'switch',
     cause: 'holder-sick',
     stops: 'inference',
-    faults: onServers('stop-process', 'cont-process', 'failover-vllm', 'EngineCore'),
+    faults: hungEngine,
   },
   {
     name: 'flapping-engine',
@@ -80,7 +87,7 @@ export const SCENARIOS: readonly Scenario[] = [
     cause: 'holder-sick',
     stops: 'inference',
     flaps: 8,
-    faults: onServers('stop-process', 'cont-process', 'failover-vllm', 'EngineCore'),
+    faults: hungEngine,
   },
   {
     name: 'saturated-engine',

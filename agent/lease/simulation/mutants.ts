@@ -101,6 +101,11 @@ const lateSwapAnswer: fc.Arbitrary<readonly Fault[]> = fc
     { kind: 'slow', at: at + later, ms: 3000, links: ['w>a'] },
   ]);
 
+/** The engine of the holder, a, is restarted and does not come back. */
+const sickHolder: fc.Arbitrary<readonly Fault[]> = fc
+  .integer({ min: 10_000, max: 20_000 })
+  .map((at) => [{ kind: 'canary', site: 'a', at, ms: 18_000, graceMs: 5000 }]);
+
 export const MUTANTS: readonly Mutation[] = [
   {
     name: 'clocks are taken to run alike',
@@ -279,6 +284,11 @@ export const MUTANTS: readonly Mutation[] = [
       ...world,
       faults: [...world.faults, { kind: 'crash' as const, site: 'b' as const, at: 10_600, ms: 300 }],
     })),
+  },
+  {
+    name: 'a restarted engine is not waited for',
+    step: hearing((event) => ({ ...event, local: { ...event.local, recovering: false } })),
+    focus: sickHolder.map((faults) => ({ faults, mode: 'automatic' as const, cooldownMs: 0 })),
   },
   {
     name: 'there is no cooldown',

@@ -10,7 +10,9 @@ type At = { readonly at: number; readonly ms: number };
 export type Fault = At &
   (
     | { readonly kind: 'cut' | 'slow'; readonly links: readonly Link[] }
-    | { readonly kind: 'pause' | 'crash' | 'canary' | 'unpromotable'; readonly site: SiteName }
+    | { readonly kind: 'pause' | 'crash' | 'unpromotable'; readonly site: SiteName }
+    /** The hand-over waits `graceMs` for a restart of the engine. */
+    | { readonly kind: 'canary'; readonly site: SiteName; readonly graceMs: number }
     /** The nth action of its type, counted from `at`, finds the process stopped or dead. */
     | {
         readonly kind: 'pause-on' | 'crash-on';
@@ -70,6 +72,7 @@ const ms = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 3000, max: 18_000 }) },
 );
 const links = fc.constantFrom(...LINK_PATTERNS);
+const graceMs = fc.constantFrom(0, 0, 1000, 5000);
 const action = fc.constantFrom<Action['type']>(
   'persist',
   'write',
@@ -99,7 +102,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
       before: fc.boolean(),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('canary' as const), at, ms, site }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('canary' as const), at, ms, site, graceMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('unpromotable' as const), at, ms, site }) },
   {
     weight: 2,

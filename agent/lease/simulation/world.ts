@@ -227,6 +227,7 @@ export class World {
         return this.site(fault.site).crash(fault.ms);
       case 'canary':
         this.site(fault.site).canaryFailsUntil = this.agenda.now + fault.ms;
+        this.site(fault.site).recoveringUntil = this.agenda.now + fault.graceMs;
         return;
       case 'unpromotable':
         this.site(fault.site).unpromotableUntil = this.agenda.now + fault.ms;

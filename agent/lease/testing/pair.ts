@@ -88,6 +88,8 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
       cooldownSeconds: 0,
       maxSwitchesPerHour: 3,
       handoverSyncSeconds: 2,
+      engineRestartGraceSeconds: 0,
+      engineRestartsPerHour: 0,
     },
     canary: {
       intervalSeconds: 1,
@@ -106,7 +108,7 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
     },
     snapshots: { rpoSeconds: 60, retain: 2, holdWritesSeconds: 1 },
     parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
-    inference: { port: 8000, modelName: 'm' },
+    inference: { port: 8000, modelName: 'm', startTimeoutSeconds: 600 },
     vectors: { port: 6333 },
     ...change,
   };
@@ -121,6 +123,7 @@ export class TestSite {
   seesPeer = true;
   promotable = true;
   canary: Health = 'healthy';
+  recovering = false;
   sync: PublishInfo | null = { id: 'p', site: 'uk', epoch: 1, points: 1, bytes: 1 };
   /** Looks into the moment of the last sync. */
   onSync: () => void = () => undefined;
@@ -155,6 +158,7 @@ export class TestSite {
       local: {
         promotable: () => this.promotableResponse(),
         canary: () => ({ health: this.canary, since: 0 }),
+        recovering: () => this.recovering,
         dataAgeSeconds: () => 42,
         finalSync: () => {
           this.onSync();

@@ -39,6 +39,7 @@ const WELL: Facts = {
     vectors: { health: 'healthy', detail: '' },
     edge: { health: 'healthy', detail: '' },
   },
+  engineRestarts: { inLastHour: 0, perHour: 2 },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,

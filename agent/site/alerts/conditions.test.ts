@@ -12,6 +12,7 @@ const WELL: AlertFacts = {
     vectors: { health: 'healthy', detail: '' },
     edge: { health: 'healthy', detail: '' },
   },
+  engineRestarts: { inLastHour: 0, perHour: 2 },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,
@@ -102,6 +103,13 @@ it.each<[string, AlertFacts, string[]]>([
     { ...WELL, canary: { ...WELL.canary, inference: { health: 'unknown', detail: '' } } },
     ['canary-inference-unknown critical 300'],
   ],
+  [
+    'out of restarts',
+    { ...WELL, engineRestarts: { inLastHour: 2, perHour: 2 } },
+    ['engine-restarts error 0'],
+  ],
+  ['not out of restarts', { ...WELL, engineRestarts: { inLastHour: 1, perHour: 2 } }, []],
+  ['never restarting', { ...WELL, engineRestarts: { inLastHour: 0, perHour: 0 } }, []],
   ['late with its publishes', { ...WELL, publishedAgeSeconds: 3601 }, ['rpo error 0']],
   ['late with what it applies', { ...STANDBY, dataAgeSeconds: 3601 }, ['rpo error 0']],
   [

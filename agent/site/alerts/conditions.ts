@@ -10,6 +10,7 @@ import {
   type ProposalStatus,
   type SiteState,
 } from '../../../infra/contract/agent-api';
+import type { EngineRestartsView } from '../recovery/engine-restart';
 
 /** This site has taken the lease, and no switch since has made that history. */
 export interface TookOver {
@@ -25,6 +26,7 @@ export interface AlertFacts {
   readonly lease: { readonly epoch: number; readonly holder: string } | null;
   readonly promotable: Pick<PromotableResponse, 'promotable' | 'reasons'>;
   readonly canary: Readonly<Record<CanaryPart, { readonly health: Health; readonly detail: string }>>;
+  readonly engineRestarts: EngineRestartsView;
   /** Of what this site holds in readiness; null for the holder and when unknown. */
   readonly dataAgeSeconds: number | null;
   /** Of this site's last publish. */
@@ -65,6 +67,7 @@ export function conditionsOf(facts: AlertFacts): readonly Condition[] {
     ...leaseAlerts(facts),
     ...protection(facts),
     ...canaries(facts),
+    ...engineRestarts(facts),
     ...recoveryPoint(facts),
     ...dns(facts),
   ];
@@ -184,6 +187,13 @@ function canaries({ site, holds, canary, unprotectedAfterSeconds }: AlertFacts):
       },
     ];
   });
+}
+
+/** The next stuck engine stays so, until the hour is over or a person restarts it. */
+function engineRestarts({ site, engineRestarts: { inLastHour, perHour } }: AlertFacts): Condition[] {
+  if (perHour === 0 || inLastHour < perHour) return [];
+  const summary = `the engine of ${site} has had all ${perHour} restarts of this hour`;
+  return [now('engine-restarts', 'error', summary, 'Why it sticks: `journalctl -u failover-vllm`.')];
 }
 
 /** By the holder the last publish counts, elsewhere what was applied. */

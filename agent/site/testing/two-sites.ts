@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { StatusResponse } from '../../../infra/contract/agent-api';
+import { ENGINE_RESTART_REQUEST } from '../../../infra/contract/server-paths';
 import { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import type { LeaseStore } from '../../lease';
 import { createLogger } from '../../shared/logger';
@@ -64,6 +65,8 @@ export class TestSite {
   readonly engine = new FakeEngine();
   edge: ProbeResult = { outcome: 'ok', detail: 'edge answers' };
   readonly state: string;
+  /** At 0 a sick site hands over at once. */
+  engineRestartGraceSeconds = 0;
   site: Site | null = null;
   peer: TestSite | null = null;
   private enginePort = 0;
@@ -85,7 +88,7 @@ export class TestSite {
         store: { accessKey: 'a', secretKey: 'b' },
         ...setup.outward?.credentials,
       },
-      folders: { state: this.state, staging: setup.staging },
+      folders: { state: this.state, staging: setup.staging, requests: this.requests },
       stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
@@ -108,6 +111,15 @@ export class TestSite {
     await this.halt();
     await this.engine.close();
     rmSync(this.state, { recursive: true, force: true });
+  }
+
+  /** What root's unit would see. */
+  get engineRestartRequest(): string {
+    return join(this.requests, ENGINE_RESTART_REQUEST);
+  }
+
+  private get requests(): string {
+    return join(this.state, 'requests');
   }
 
   status(): StatusResponse {
@@ -134,7 +146,13 @@ export class TestSite {
       peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },
       initialHolder: setup.site === 'uk',
       lease: { ttlSeconds: 2, safetyMarginSeconds: 0.2, requestTimeoutSeconds: 0.6 },
-      switching: { mode: 'automatic', cooldownSeconds: 0, maxSwitchesPerHour: 100, handoverSyncSeconds: 5 },
+      switching: {
+        mode: 'automatic',
+        cooldownSeconds: 0,
+        maxSwitchesPerHour: 100,
+        handoverSyncSeconds: 5,
+        engineRestartGraceSeconds: this.engineRestartGraceSeconds,
+      },
       canary: { intervalSeconds: 0.1, timeoutSeconds: 0.2, failureThreshold: 3, recoveryThreshold: 4 },
       store: {
         endpoint: 'http://127.0.0.1:1',

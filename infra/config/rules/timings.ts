@@ -47,6 +47,8 @@ export const timingRules: readonly Rule[] = [
       'operatorDecisionSeconds',
       'vetoSeconds',
       'handoverSyncSeconds',
+      'engineRestartGraceSeconds',
+      'engineRestartsPerHour',
       'probeIntervalSeconds',
       'probeTimeoutSeconds',
       'probeFailureThreshold',
