@@ -389,14 +389,15 @@ describeWithHaproxy(`the edge with a real HAProxy${missing === null ? '' : ` (sk
   });
 
   describe('a dead engine', () => {
-    it('is passed by within a second, long before the agent’s verdict', async () => {
-      const died = Date.now();
+    // 500 ms until the next check, two more 250 ms later (fastinter, fall 2), and this test's own asking.
+    it('is passed by within a second and a half, long before the agent’s verdict', async () => {
       await uk.engine.stop();
+      const died = Date.now();
       await waitUntil('completions come from EU', async () => {
         const answer = await ukClient.ask('/v1/models', { headers: keyed });
         return answer.status === 200 && answer.headers['x-failover-site'] === 'eu-standby';
       });
-      expect(Date.now() - died).toBeLessThan(1000);
+      expect(Date.now() - died).toBeLessThan(1500);
       expect(uk.agent.inference).toBe(true);
     });
   });
@@ -406,13 +407,12 @@ describeWithHaproxy(`the edge with a real HAProxy${missing === null ? '' : ` (sk
       eu.agent.serve(true);
       await uk.agent.upstream.stop();
       await uk.gateway.stop();
-      await waitUntil('reads come from EU', async () => {
-        const answer = await ukClient.ask('/collections', { headers: keyed });
-        return answer.status === 200 && answer.headers['x-failover-site'] === 'eu-standby';
-      });
-      expect((await ukClient.ask('/v1/models', { headers: keyed })).headers['x-failover-site']).toBe(
-        'eu-standby',
-      );
+      for (const url of ['/collections', '/v1/models']) {
+        await waitUntil(`EU answers ${url}`, async () => {
+          const answer = await ukClient.ask(url, { headers: keyed });
+          return answer.status === 200 && answer.headers['x-failover-site'] === 'eu-standby';
+        });
+      }
       const write = await ukClient.ask('/collections/a/points', {
         method: 'PUT',
         headers: keyed,

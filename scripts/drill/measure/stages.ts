@@ -24,7 +24,8 @@ export function eventTime(event: AgentEvent, clockAhead: Readonly<Record<string,
 export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[] {
   const { from, to, marks } = record;
   const fault = faultMoment(record);
-  if (fault === null) return [];
+  // Where nothing may switch there are no stages of a switch.
+  if (fault === null || scenarioOf(record).expect === 'stay') return [];
   const until = marks.failbackStarted ?? marks.ended ?? Number.POSITIVE_INFINITY;
   // Agents stamp whole or broken seconds of their own clock: a moment of slack before the fault.
   const first = (site: string | null, ...kinds: AgentEvent['kind'][]): number | null =>
