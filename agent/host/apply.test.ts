@@ -92,7 +92,7 @@ describe('apply', () => {
     expect(world.host.apt.started).toEqual([]);
   });
 
-  it('restarts only what uses a credential that changed', async () => {
+  it('restarts only what uses a credential that changed, and not the edge, which takes keys while it runs', async () => {
     const world = newWorld();
     await world.apply(document);
     world.host.systemd.log.length = 0;
@@ -105,9 +105,11 @@ describe('apply', () => {
     );
     expect(world.host.systemd.log.sort()).toEqual([
       'restart failover-agent.service',
-      'restart failover-edge.service',
       'restart failover-qdrant.service',
     ]);
+    expect(world.host.socketLines).toContain(
+      'add map @1 /run/failover-edge-keys/edge-upstream.map qdrant qdrant\\-secret\\-2',
+    );
     world.host.systemd.log.length = 0;
     expect(
       await world.apply({
@@ -116,6 +118,34 @@ describe('apply', () => {
       }),
     ).toBe(0);
     expect(world.host.systemd.log).toEqual([]);
+  });
+
+  const rotated = { ...document, credentials: { ...document.credentials, 'client-key': 'client-secret-2' } };
+
+  it('reloads the edge when it does not take new keys while it runs, and says why without a key', async () => {
+    for (const sections of [rotated, ServerSpec.parse({ ...rotated, edge: undefined })]) {
+      const world = newWorld();
+      await world.apply(document);
+      world.host.systemd.log.length = 0;
+      world.host.socketAnswer = (line) => `what? ${line}`;
+      await world.apply(sections);
+      expect(world.host.systemd.log).toEqual(['reload failover-edge.service']);
+      expect(world.lines[world.lines.length - 1]).toMatch(/reloaded failover-edge.*HAProxy knows no acl/);
+      expect(world.lines.join('\n')).not.toContain('client-secret-2');
+      world.host.socketLines.length = 0;
+      expect(await world.apply(rotated)).toBe(0);
+      expect(world.host.socketLines).toEqual([]);
+    }
+  });
+
+  it('gives new keys to no edge that is stopped: it reads them when it starts', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.stopUnit('failover-edge.service');
+    await world.apply(ServerSpec.parse({ ...rotated, edge: undefined }));
+    expect(world.host.socketLines).toEqual([]);
+    await world.apply(rotated);
+    expect(world.host.systemd.log).toContain('restart failover-edge.service');
   });
 
   it('restarts what runs the bundle when it changed, and not the engines', async () => {
