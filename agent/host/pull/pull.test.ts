@@ -112,6 +112,28 @@ describe('nothing changed', () => {
   });
 });
 
+describe('a section that the spec has no more', () => {
+  it('is removed, its data not, also when secrets change at the same time', async () => {
+    const server = await pulledWorld();
+    const { host } = server.world;
+    host.put('/var/lib/failover-qdrant/storage/segment', 'points');
+    const { logs: _logs, vectors: _vectors, ...rest } = spec;
+    server.secrets.rotate('peer-key', 'peer-secret-2');
+    server.deploy('bundle 1', rest);
+    server.later(SECRETS_EVERY_SECONDS);
+    expect(await server.pull()).toBe(0);
+    expect(host.text('/etc/systemd/system/failover-logs.timer')).toBeNull();
+    expect(host.text('/etc/systemd/system/failover-qdrant.service')).toBeNull();
+    expect(host.text('/var/lib/failover-qdrant/storage/segment')).toBe('points');
+    expect(host.text('/etc/systemd/system/failover-pull.timer')).not.toBeNull();
+    expect(server.status()).toMatchObject({ ok: true });
+    server.world.lines.length = 0;
+    server.later(VERIFY_EVERY_SECONDS);
+    expect(await server.pull()).toBe(0);
+    expect(server.world.lines).toEqual([]);
+  });
+});
+
 describe('secrets', () => {
   it('of all programs at once reach everything before anything is waited for', async () => {
     const server = await pulledWorld();
