@@ -131,8 +131,9 @@ for (const runtime of ['node', 'python', 'java'] as const) {
   for (const launch of launchesOf([runtime], python)) {
     describeIf(`the client ${launch.client}${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
       const log = new Log();
-      const client = clientOf(launch, log);
+      let client: RuntimeClient;
       beforeAll(async () => {
+        client = clientOf(launch, log);
         await client.prepare();
         client.start();
       });
