@@ -40,7 +40,8 @@ export class CloudflareNotifications extends pulumi.ComponentResource {
           url: pulumi.secret(webhook.url),
           ...(webhook.secret === undefined ? {} : { secret: pulumi.secret(webhook.secret) }),
         },
-        child,
+        // Whoever knows a webhook's address may post to it, and the vendor's schema calls only `secret` sensitive.
+        { ...child, additionalSecretOutputs: ['url'] },
       );
       return id;
     });
