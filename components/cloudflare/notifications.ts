@@ -40,8 +40,7 @@ export class CloudflareNotifications extends pulumi.ComponentResource {
           url: pulumi.secret(webhook.url),
           ...(webhook.secret === undefined ? {} : { secret: pulumi.secret(webhook.secret) }),
         },
-        // Whoever knows a webhook's address may post to it, and the vendor's schema calls only `secret` sensitive.
-        { ...child, additionalSecretOutputs: ['url'] },
+        child,
       );
       return id;
     });

@@ -109,7 +109,6 @@ const webhook = objectType({
   owner: 'accountId',
   collection: 'alerting/v3/destinations/webhooks',
   fields: { name: REQUIRED, url: REQUIRED, secret: { type: 'string', secret: true } },
-  // The vendor's schema calls the secret sensitive, and the address not.
   outputs: ['createdAt', 'type'],
 });
 
