@@ -11,9 +11,12 @@ const spec = {
   lease: { ttlSeconds: 30, safetyMarginSeconds: 5, maxClockDriftPpm: 500, requestTimeoutSeconds: 5 },
   switching: {
     mode: 'manual' as const,
+    vetoSeconds: 60,
     cooldownSeconds: 600,
     maxSwitchesPerHour: 2,
     handoverSyncSeconds: 30,
+    engineRestartGraceSeconds: 20,
+    engineRestartsPerHour: 2,
   },
   canary: {
     intervalSeconds: 10,
@@ -32,7 +35,7 @@ const spec = {
   },
   snapshots: { rpoSeconds: 3600, retain: 48, holdWritesSeconds: 5 },
   parity: { configHash: 'h', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
-  inference: { port: 8000, modelName: 'tiny' },
+  inference: { port: 8000, modelName: 'tiny', startTimeoutSeconds: 600 },
   vectors: { port: 6333 },
 };
 

@@ -13,6 +13,7 @@ const compressed: Partial<BudgetInput> = {
   leaseSafetyMarginSeconds: 1,
   switchingMode: 'automatic',
   handoverSyncSeconds: 5,
+  engineRestartGraceSeconds: 2,
   probeIntervalSeconds: 1,
   probeTimeoutSeconds: 1,
   probeFailureThreshold: 3,
@@ -37,10 +38,11 @@ describe('computeBudget', () => {
     });
   });
 
-  it('adds up a sick holder: canary, last sync, poll, claim, DNS check, TTL', () => {
+  it('adds up a sick holder: canary, engine restart, last sync, poll, claim, DNS check, TTL', () => {
     expect(computeBudget(input(compressed)).rto.sickHolder).toEqual({
       stages: [
         { stage: 'canary fails often enough', seconds: 4 },
+        { stage: 'local engine restart gets its chance', seconds: 2 },
         { stage: 'last publish and apply', seconds: 5 },
         { stage: 'writes on their way end', seconds: 1 },
         { stage: 'standby looks at the lease', seconds: 2 },
@@ -48,12 +50,12 @@ describe('computeBudget', () => {
         { stage: 'nameserver checks readiness', seconds: 1 },
         { stage: 'cached answers expire', seconds: 2 },
       ],
-      totalSeconds: 17,
+      totalSeconds: 19,
     });
   });
 
   it('predicts the worse of the two', () => {
-    expect(computeBudget(input(compressed)).rto.predictedSeconds).toBe(17);
+    expect(computeBudget(input(compressed)).rto.predictedSeconds).toBe(19);
   });
 
   it('adds publish interval, apply interval and copy time to the RPO', () => {
@@ -69,8 +71,30 @@ describe('computeBudget', () => {
       input({ ...compressed, operatorDecisionSeconds: 100, switchingMode: 'manual' }),
     );
     expect(manual.rto.regionLoss.totalSeconds - automatic.rto.regionLoss.totalSeconds).toBe(100);
-    expect(manual.rto.sickHolder.totalSeconds - automatic.rto.sickHolder.totalSeconds).toBe(100);
+    // Called when the canary fails, the person decides while the engine's restart gets its chance.
+    expect(manual.rto.sickHolder.totalSeconds - automatic.rto.sickHolder.totalSeconds).toBe(98);
   });
+
+  it('counts the time in which somebody may say no in mode veto alone', () => {
+    const automatic = computeBudget(input({ ...compressed, vetoSeconds: 45 }));
+    const veto = computeBudget(input({ ...compressed, vetoSeconds: 45, switchingMode: 'veto' }));
+    expect(veto.rto.regionLoss.totalSeconds - automatic.rto.regionLoss.totalSeconds).toBe(45);
+    expect(veto.rto.sickHolder.totalSeconds - automatic.rto.sickHolder.totalSeconds).toBe(43);
+  });
+
+  it('waits for the longer of a person who is quick and the restart of the engine', () => {
+    const quick = { ...compressed, switchingMode: 'manual', operatorDecisionSeconds: 1 } as const;
+    expect(computeBudget(input(quick)).rto.sickHolder.totalSeconds).toBe(19);
+  });
+
+  it.each([{ engineRestartsPerHour: 0 }, { engineRestartGraceSeconds: 0 }])(
+    'gives no time to a restart that is not waited for: %j',
+    (change) => {
+      const { stages, totalSeconds } = computeBudget(input({ ...compressed, ...change })).rto.sickHolder;
+      expect(totalSeconds).toBe(17);
+      expect(stages.map(({ stage }) => stage)).not.toContain('local engine restart gets its chance');
+    },
+  );
 
   it('stretches the lease by the clock drift that is allowed', () => {
     const { stages } = computeBudget(input({ leaseTtlSeconds: 30, leaseMaxClockDriftPpm: 1000 })).rto

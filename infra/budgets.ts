@@ -14,7 +14,10 @@ export type BudgetInput = Pick<
   | 'leaseSafetyMarginSeconds'
   | 'switchingMode'
   | 'operatorDecisionSeconds'
+  | 'vetoSeconds'
   | 'handoverSyncSeconds'
+  | 'engineRestartGraceSeconds'
+  | 'engineRestartsPerHour'
   | 'probeIntervalSeconds'
   | 'probeTimeoutSeconds'
   | 'probeFailureThreshold'
@@ -38,10 +41,23 @@ const stage = (name: string, value: number): Stage => ({ stage: name, seconds: r
 const total = (stages: readonly Stage[]): number =>
   rounded(stages.reduce((sum, { seconds }) => sum + seconds, 0));
 
-function operatorStage(input: BudgetInput): Stage[] {
-  return input.switchingMode === 'manual'
-    ? [stage('person on call decides', input.operatorDecisionSeconds)]
-    : [];
+function operatorStage(input: BudgetInput, alreadySeconds = 0): Stage[] {
+  const left = (seconds: number): number => Math.max(0, seconds - alreadySeconds);
+  switch (input.switchingMode) {
+    case 'manual':
+      return [stage('person on call decides', left(input.operatorDecisionSeconds))];
+    case 'veto':
+      return [stage('person on call may say no', left(input.vetoSeconds))];
+    case 'automatic':
+      return [];
+  }
+}
+
+/** Without a restart left nobody waits for one. */
+function engineRestartStages(input: BudgetInput): Stage[] {
+  const { engineRestartGraceSeconds: grace, engineRestartsPerHour } = input;
+  const waits = grace > 0 && engineRestartsPerHour > 0;
+  return waits ? [stage('local engine restart gets its chance', grace)] : [];
 }
 
 /** A claim reads the lease and writes it. */
@@ -65,12 +81,15 @@ function regionLossStages(input: BudgetInput): Stage[] {
 }
 
 function sickHolderStages(input: BudgetInput): Stage[] {
+  const restart = engineRestartStages(input);
   return [
     stage(
       'canary fails often enough',
       input.probeIntervalSeconds * input.probeFailureThreshold + input.probeTimeoutSeconds,
     ),
-    ...operatorStage(input),
+    ...restart,
+    // The canary calls the person when it fails, not when the restart has had its chance.
+    ...operatorStage(input, total(restart)),
     stage('last publish and apply', input.handoverSyncSeconds),
     // The holder hands over only when no acknowledgement of a write can still be on its way.
     stage('writes on their way end', input.leaseSafetyMarginSeconds),

@@ -5,6 +5,8 @@ export const TIMINGS: readonly Timings[] = ['compressed', 'production'];
 
 /** Seconds in place of minutes, so that a drill fits into one. */
 const COMPRESSED = {
+  switchingMode: 'automatic',
+  vetoSeconds: 3,
   leaseTtlSeconds: 6,
   leaseSafetyMarginSeconds: 1,
   probeIntervalSeconds: 1,
@@ -19,11 +21,12 @@ const COMPRESSED = {
   cooldownSeconds: 5,
   maxSwitchesPerHour: 60,
   handoverSyncSeconds: 10,
+  engineRestartGraceSeconds: 2,
 } as const;
 
-/** What Pulumi.yaml ships, with the standby deciding by itself. */
+/** What Pulumi.yaml ships. */
 const PRODUCTION = {} as const;
 
 export function timingsConfig(timings: Timings): Readonly<Record<string, number | string>> {
-  return { switchingMode: 'automatic', ...(timings === 'compressed' ? COMPRESSED : PRODUCTION) };
+  return timings === 'compressed' ? COMPRESSED : PRODUCTION;
 }

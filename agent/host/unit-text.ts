@@ -1,7 +1,7 @@
 import { credentialPath } from './paths';
 
 export interface UnitSection {
-  readonly name: 'Unit' | 'Service' | 'Timer' | 'Install';
+  readonly name: 'Unit' | 'Service' | 'Timer' | 'Path' | 'Install';
   readonly lines: readonly string[];
 }
 

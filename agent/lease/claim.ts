@@ -16,6 +16,7 @@ import { lineageReason } from './lineage';
 import type { Draft, LeaseState, StoreOperation, WriteResult } from './model';
 import { ABSENT } from './ports';
 import { expiresAt, retryAfterMs } from './timing';
+import { withheld } from './veto';
 
 const HOUR_MS = 3_600_000;
 
@@ -32,7 +33,7 @@ export function considerClaim(d: Draft): void {
     return;
   }
   if (refusal !== null) {
-    if (refusal.code === 'NO_LEASE_YET') return;
+    if (refusal.code === 'NO_LEASE_YET' || refusal.code === 'PROPOSED') return;
     alert(d, `CLAIM_BLOCKED_${refusal.code}`, refusal.message);
     return;
   }
@@ -53,7 +54,12 @@ function automaticRefusal(d: Draft): Reason | null {
   if (s.config.mode === 'manual') {
     return { code: 'MANUAL', message: 'the lease has run out; `failover promote` lets this site take over' };
   }
-  return blockedBy(s, e.now) ?? lineageReason(s.persisted) ?? notPromotable(d);
+  return (
+    blockedBy(s, e.now) ??
+    lineageReason(s.persisted) ??
+    notPromotable(d) ??
+    withheld(d, 'claim', `${s.config.peer} has not renewed its lease in time`)
+  );
 }
 
 function bootstrapRefusal(s: LeaseState): Reason | null {
@@ -127,7 +133,10 @@ function historyEntry(d: Draft, epoch: number): LeaseHistoryEntry {
   const request = s.promotion?.request;
   const previous = s.observed?.kind === 'lease' ? s.observed.lease.holder : null;
   const cause = request !== undefined ? 'promoted' : previous === null ? 'bootstrap' : 'expired';
-  const fallback = previous === null ? 'first lease of all' : `${previous} did not renew in time`;
+  const nobodyMinds =
+    s.config.mode === 'veto' ? `, and nobody vetoed it in ${s.config.graceMs / 1000} s` : '';
+  const fallback =
+    previous === null ? 'first lease of all' : `${previous} did not renew in time${nobodyMinds}`;
   return {
     epoch,
     holder: s.config.site,
@@ -149,7 +158,8 @@ export function sendClaim(d: Draft): boolean {
     return false;
   if (!stillWanted(d)) {
     s.claim = { ...s.claim, approved: false };
-    if (s.claim.firstSentAt === null) dropClaim(d, 'this site is not promotable any more');
+    if (s.claim.firstSentAt === null)
+      dropClaim(d, 'this site is not promotable any more, or somebody has vetoed it');
     return false;
   }
   const op = serial(d);
@@ -163,6 +173,7 @@ function stillWanted(d: Draft): boolean {
   const { s, e } = d;
   if (s.promotion?.request.acceptDataLoss === true) return true;
   if (s.observed?.kind === 'absent' && s.promotion === null) return true;
+  if (s.promotion === null && e.now < s.vetoUntil) return false;
   return e.local.promotable.promotable && lineageReason(s.persisted) === null;
 }
 
@@ -207,6 +218,7 @@ function claimLanded(d: Draft, etag: string, sentAt: number | null): void {
   takeUp(d, lease, etag, sentAt);
   countSwitch(d, entry.cause === 'expired');
   clearAlert(d, ...d.s.alerts.filter((code) => code.startsWith('CLAIM_BLOCKED_')));
+  d.s.proposal = null;
   emit(d, 'claimed', `epoch ${lease.epoch}, ${entry.cause}`);
 }
 

@@ -19,6 +19,7 @@ import {
   switchAsked,
 } from './requests';
 import { renewEveryMs, retryAfterMs } from './timing';
+import { vetoAsked } from './veto';
 import { holdsLease, siteState } from './view';
 
 export function initialState(
@@ -47,6 +48,8 @@ export function initialState(
     nextHandoverAt: -Infinity,
     claim: null,
     promotion: null,
+    proposal: null,
+    vetoUntil: persisted?.veto == null ? -Infinity : now + persisted.veto.forSeconds * 1000,
     grantedUntil: -Infinity,
     promiseAsk: null,
     nextPromiseAt: -Infinity,
@@ -123,6 +126,8 @@ function happen(d: Draft): void {
       return beginReprotect(d);
     case 'mark-reprotected':
       return markReprotected(d, e.epoch);
+    case 'veto':
+      return vetoAsked(d, e.request);
   }
 }
 

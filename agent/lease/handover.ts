@@ -2,7 +2,7 @@
  * Giving the lease to the peer. Planned: the peer must have everything, or nothing happens. Sick: one bounded last
  * sync, then the lease goes over with or without it. Until the swap is sent, giving up puts the writes back.
  */
-import type { LeaseHistoryEntry, PublishInfo } from '../../infra/contract/agent-api';
+import type { LeaseHistoryEntry, PublishInfo, Reason } from '../../infra/contract/agent-api';
 import { blockedBy, recordHistory } from './claim';
 import {
   answerOk,
@@ -20,6 +20,7 @@ import { confirmHold, loseHold } from './hold';
 import type { Draft, Handover, HandoverPhase, StoreOperation, WriteResult } from './model';
 import { ABSENT } from './ports';
 import { retryAfterMs } from './timing';
+import { withdraw, withheld } from './veto';
 import { holdsLease, peerPromotable, swapOpen } from './view';
 
 /** A holder whose own service keeps failing while the peer could serve does not keep the traffic. */
@@ -27,31 +28,37 @@ export function considerSickHandover(d: Draft): void {
   const { s, e } = d;
   if (e.local.canary !== 'failing' || s.hold === null) {
     clearAlert(d, 'SICK_HOLDER');
+    withdraw(d, 'handover', 'the canary passes, or the lease is gone');
     return;
   }
   if (s.handover !== null || !holdsLease(s, e.now)) return;
-  if (s.config.mode === 'manual') {
-    alert(
-      d,
-      'SICK_HOLDER',
-      'the canary keeps failing; `failover switch` or `failover promote` moves the service',
-    );
-    return;
-  }
-  if (!peerPromotable(s, e.now)) {
-    alert(d, 'SICK_HOLDER', 'the canary keeps failing and the peer cannot take over');
-    return;
-  }
-  const blocked = blockedBy(s, e.now);
-  if (blocked !== null) {
-    alert(d, 'SICK_HOLDER', `the canary keeps failing; no hand-over: ${blocked.message}`);
+  const refusal = sickRefusal(d);
+  // A restart that helps is cheaper than a switch, and the site bounds it. Whoever may say no has the same time.
+  if (e.local.recovering || refusal?.code === 'PROPOSED') return;
+  if (refusal !== null) {
+    alert(d, 'SICK_HOLDER', `the canary keeps failing; ${refusal.message}`);
     return;
   }
   if (s.hold.troubled || e.now < s.nextHandoverAt) return;
   const reason = 'the canary of the holder keeps failing while the peer could serve';
+  s.proposal = null;
   emit(d, 'handover-decided', `handover-sick: ${reason}`);
   begin(d, { cause: 'handover-sick', requestId: null, by: `agent of ${s.config.site}`, reason });
   startSync(d, 'final-sync', s.config.handoverSyncMs);
+}
+
+function sickRefusal(d: Draft): Reason | null {
+  const { s, e } = d;
+  if (s.config.mode === 'manual') {
+    const message = '`failover switch` or `failover promote` moves the service';
+    return { code: 'MANUAL', message };
+  }
+  if (!peerPromotable(s, e.now)) {
+    return { code: 'PEER_NOT_PROMOTABLE', message: 'the peer cannot take over' };
+  }
+  const blocked =
+    blockedBy(s, e.now) ?? withheld(d, 'handover', `the canary of ${s.config.site} keeps failing`);
+  return blocked === null ? null : { code: blocked.code, message: `no hand-over: ${blocked.message}` };
 }
 
 export function beginPlanned(d: Draft, id: number, by: string, reason: string): void {
@@ -130,6 +137,9 @@ export function peerChecked(d: Draft, id: number, reachable: boolean): void {
 export function watchHandover(d: Draft): void {
   const { s, e } = d;
   if (s.handover === null || swapOpen(s)) return;
+  if (s.handover.cause === 'handover-sick' && e.now < s.vetoUntil) {
+    return abort(d, 'VETOED', 'somebody has vetoed it');
+  }
   if (!holdsLease(s, e.now)) return abort(d, 'LEASE_LAPSED', 'this site could not renew the lease');
   if (e.now < s.handover.phaseEnds) return;
   if (s.handover.phase === 'swap') return abort(d, 'STORE_UNREACHABLE', 'the witness cannot be reached');

@@ -156,6 +156,7 @@ function sickWhilePeerCould(d: Draft): boolean {
   return (
     d.s.config.mode === 'automatic' &&
     d.e.local.canary === 'failing' &&
+    !d.e.local.recovering &&
     peerPromotable(d.s, d.e.now) &&
     d.s.peer?.witness === 'healthy'
   );

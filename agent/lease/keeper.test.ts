@@ -337,6 +337,29 @@ describe('a hand-over', () => {
     expect(uk.told('handed-over')).toHaveLength(1);
   });
 
+  it('waits for a restarted engine, without alerting, and is decided when that did not help', async () => {
+    const { uk, eu, clock } = await begin();
+    uk.canary = 'failing';
+    uk.recovering = true;
+    await clock.advance(3 * TTL_MS);
+    expect([uk.keeper.isWritable(), eu.keeper.epoch()]).toEqual([true, 1]);
+    expect(uk.told('alert')).toEqual([]);
+    uk.recovering = false;
+    await clock.advance(TTL_MS);
+    expect([eu.keeper.isWritable(), eu.keeper.epoch()]).toEqual([true, 2]);
+  });
+
+  it('is not decided when the restarted engine came back', async () => {
+    const { uk, eu, clock } = await begin();
+    uk.canary = 'failing';
+    uk.recovering = true;
+    await clock.advance(TTL_MS);
+    uk.canary = 'healthy';
+    uk.recovering = false;
+    await clock.advance(3 * TTL_MS);
+    expect([uk.keeper.isWritable(), eu.keeper.epoch()]).toEqual([true, 1]);
+  });
+
   it('leaves a sick holder fenced when the last sync could not be had', async () => {
     const { uk, eu, clock } = await begin();
     uk.canary = 'failing';
@@ -448,6 +471,7 @@ describe('a keeper whose memory cannot be read', () => {
       local: {
         promotable: () => ({ promotable: true, site: 'eu', reasons: [] }),
         canary: () => ({ health: 'healthy', since: 0 }),
+        recovering: () => false,
         dataAgeSeconds: () => 0,
         finalSync: () => Promise.resolve(null),
       },

@@ -14,6 +14,8 @@ import type {
   SiteState,
   SwitchRequest,
   SwitchResponse,
+  StatusResponse,
+  VetoRequest,
 } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { describeError } from '../shared/errors';
@@ -28,6 +30,7 @@ import type { Clock, LeaseStore, LocalView, PeerPort, StatePort } from './ports'
 import { reprotectRefusal } from './requests';
 import { systemClock } from './system-clock';
 import { tickEveryMs } from './timing';
+import { switchingView } from './veto';
 import { holdDeadline, isWritable, peerFresh, siteState } from './view';
 
 export interface LeaseKeeperOptions {
@@ -134,6 +137,19 @@ export class LeaseKeeper {
     return this.core?.alerts ?? [];
   }
 
+  /** Who decides, what is about to happen unless somebody says no, and who has said no. */
+  switching(): StatusResponse['switching'] {
+    const { mode } = this.config;
+    return this.core === null ? { mode } : { mode, ...switchingView(this.core, this.clock.now()) };
+  }
+
+  /** No switch but a person's for so long, once it is on disk; 0 seconds lift it. */
+  async veto(request: VetoRequest): Promise<void> {
+    this.started();
+    this.dispatch({ type: 'veto', request });
+    await this.saved();
+  }
+
   onPromise(request: PromiseRequest): PromiseResponse {
     const id = ++this.requests;
     const actions = this.dispatch({ type: 'promise-asked', id, request });
@@ -212,6 +228,7 @@ export class LeaseKeeper {
       local: {
         promotable: local.promotable(),
         canary: local.canary().health,
+        recovering: local.recovering(),
         dataAgeSeconds: local.dataAgeSeconds(),
       },
     });

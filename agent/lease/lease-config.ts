@@ -12,6 +12,7 @@ export function leaseConfig(spec: SiteAgentSpec): LeaseConfig {
     marginMs: lease.safetyMarginSeconds * 1000,
     drift: lease.maxClockDriftPpm / 1e6,
     mode: switching.mode,
+    graceMs: switching.vetoSeconds * 1000,
     cooldownMs: switching.cooldownSeconds * 1000,
     maxSwitchesPerHour: switching.maxSwitchesPerHour,
     handoverSyncMs: switching.handoverSyncSeconds * 1000,

@@ -19,6 +19,10 @@ const PersistedStateSchema = z.object({
     .object({ lease: LeaseSchema, ifMatch: z.string().min(1), entry: HistoryEntrySchema })
     .nullable(),
   unwrittenHistory: z.array(HistoryEntrySchema),
+  veto: z
+    .object({ by: z.string(), reason: z.string(), at: z.string(), forSeconds: z.number().positive() })
+    .nullable()
+    .default(null),
 });
 
 export class LineageFile implements StatePort {

@@ -18,7 +18,9 @@ import type {
   StatusResponse,
   SwitchRequest,
   SwitchResponse,
+  VetoRequest,
 } from '../../infra/contract/agent-api';
+import type { SwitchingMode } from '../../infra/contract/site-spec';
 import type { LocalView, PersistedState } from './ports';
 
 export interface LeaseConfig {
@@ -29,7 +31,9 @@ export interface LeaseConfig {
   readonly marginMs: number;
   /** Bound on the relative rate of two monotonic clocks, as a fraction. */
   readonly drift: number;
-  readonly mode: 'manual' | 'automatic';
+  readonly mode: SwitchingMode;
+  /** In mode veto: how long a proposed switch waits for somebody to say no. */
+  readonly graceMs: number;
   readonly cooldownMs: number;
   readonly maxSwitchesPerHour: number;
   /** Bound on the last sync of a sick holder. */
@@ -42,6 +46,8 @@ export interface LeaseConfig {
 export interface LocalFacts {
   readonly promotable: ReturnType<LocalView['promotable']>;
   readonly canary: Health;
+  /** The failing canary may yet recover: its engine has just been restarted. */
+  readonly recovering: boolean;
   readonly dataAgeSeconds: number | null;
 }
 
@@ -69,7 +75,8 @@ export type Happening =
   | { readonly type: 'history-written'; readonly id: number; readonly ok: boolean }
   | { readonly type: 'promote'; readonly id: number; readonly request: PromoteRequest }
   | { readonly type: 'switch'; readonly id: number; readonly request: SwitchRequest }
-  | { readonly type: 'mark-reprotected'; readonly epoch: number };
+  | { readonly type: 'mark-reprotected'; readonly epoch: number }
+  | { readonly type: 'veto'; readonly request: VetoRequest };
 
 /** `wall` is for records and people, never compared. */
 export type LeaseEvent = Happening & {
@@ -174,6 +181,17 @@ export interface Handover {
   } | null;
 }
 
+/** What this site will do by itself unless somebody says no. */
+export interface Proposal {
+  readonly kind: 'claim' | 'handover';
+  /** What is wrong, for the person who is asked. */
+  readonly wrong: string;
+  readonly since: number;
+  readonly decidesAt: number;
+  /** `decidesAt` by the wall clock, for people. */
+  readonly decidesAtWall: string;
+}
+
 export interface Promotion {
   readonly id: number;
   readonly request: PromoteRequest;
@@ -217,6 +235,9 @@ export interface LeaseState {
     readonly needsSeq: number;
   } | null;
   promotion: Promotion | null;
+  proposal: Proposal | null;
+  /** Monotonic end of `persisted.veto`. */
+  vetoUntil: number;
   /** A promise to the peer: no claim before this time. */
   grantedUntil: number;
   promiseAsk: { readonly id: number; readonly sentAt: number; readonly epoch: number } | null;

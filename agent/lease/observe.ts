@@ -6,6 +6,7 @@ import { holderMissesLease, holderReads, loseHold, resume, takeUp } from './hold
 import { lineageReason } from './lineage';
 import type { Draft, Observed, ReadResult, StoreOperation } from './model';
 import { pollEveryMs, retryAfterMs } from './timing';
+import { withdraw } from './veto';
 
 export function readDone(d: Draft, op: StoreOperation, result: ReadResult): void {
   const { s, e } = d;
@@ -120,6 +121,7 @@ function notice(d: Draft, seen: Observed): void {
   if (before?.kind === 'lease' && seen.kind === 'lease' && s.promotion !== null) {
     s.promotion = { ...s.promotion, renewalsSeen: s.promotion.renewalsSeen + 1 };
   }
+  withdraw(d, 'claim', 'the lease has changed');
   clearAlert(d, ...s.alerts.filter((code) => code.startsWith('CLAIM_BLOCKED_')));
 }
 

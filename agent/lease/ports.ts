@@ -39,6 +39,8 @@ export interface PeerPort {
 export interface LocalView {
   promotable(): PromotableResponse;
   canary(): { readonly health: Health; readonly since: number };
+  /** True while a failing canary is given time: the engine was restarted, and a hand-over waits for what comes of it. */
+  recovering(): boolean;
   dataAgeSeconds(): number | null;
   /**
    * Publishes and has the peer apply and verify that very publish.
@@ -72,6 +74,18 @@ export interface PendingClaim {
   readonly entry: LeaseHistoryEntry;
 }
 
+/**
+ * A person's no to switches that agents decide. A restart begins its time anew: no clock outlives a boot, and a no that
+ * lasts too long is seen by its author.
+ */
+export interface Veto {
+  readonly by: string;
+  readonly reason: string;
+  /** Wall clock, for people. */
+  readonly at: string;
+  readonly forSeconds: number;
+}
+
 /** What a site remembers across restarts. */
 export interface PersistedState {
   readonly version: 1;
@@ -88,6 +102,8 @@ export interface PersistedState {
   readonly pendingClaim: PendingClaim | null;
   /** Entries of the lease history that still have to be written. */
   readonly unwrittenHistory: readonly LeaseHistoryEntry[];
+  /** Nobody but a person moves the service while it lasts. */
+  readonly veto: Veto | null;
 }
 
 export const EMPTY_STATE: PersistedState = {
@@ -99,4 +115,5 @@ export const EMPTY_STATE: PersistedState = {
   reprotecting: false,
   pendingClaim: null,
   unwrittenHistory: [],
+  veto: null,
 };

@@ -1,4 +1,5 @@
 /** The site agent daemon. */
+import { AGENT_REQUESTS_DIRECTORY } from '../../infra/contract/server-paths';
 import { createLogger } from '../shared/logger';
 import { S3LeaseStore } from '../lease';
 import { readConfiguration, readCredentials } from './configuration';
@@ -29,7 +30,7 @@ export async function runDaemon(configPath: string, credentialsDirectory: string
     credentials,
     logger,
     agentVersion: agentVersion(),
-    folders: { state: STATE_FOLDER, staging: STAGING_FOLDER },
+    folders: { state: STATE_FOLDER, staging: STAGING_FOLDER, requests: AGENT_REQUESTS_DIRECTORY },
     stores: {
       lease: new S3LeaseStore({
         ...store,

@@ -1,6 +1,6 @@
 /** What Prometheus scrapes. Gauges are read when asked for: nothing runs in between. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { SITE_STATES, type AgentEvent, type Health } from '../../infra/contract/agent-api';
+import { CANARY_PARTS, SITE_STATES, type AgentEvent, type Health } from '../../infra/contract/agent-api';
 import type { GatewayCounters } from './gateway/write-gateway';
 import type { KeeperPort } from './ports';
 import type { SiteView } from './site-view';
@@ -111,8 +111,7 @@ function gauges(registry: Registry, options: MetricsOptions): void {
     registers: [registry],
     collect: () => {
       const { canary: views } = view.status();
-      canary.set({ part: 'inference' }, healthNumber(views.inference.health));
-      canary.set({ part: 'vectors' }, healthNumber(views.vectors.health));
+      for (const part of CANARY_PARTS) canary.set({ part }, healthNumber(views[part].health));
     },
   });
   gauge('ready', '1 when this site is ready for traffic', () => (view.readyz().ready ? 1 : 0));

@@ -19,7 +19,7 @@ export interface OutwardOptions {
   readonly keeper: KeeperPort;
   readonly view: Pick<
     SiteView,
-    'promotable' | 'canaryViews' | 'dataAgeSeconds' | 'publishedAgeSeconds' | 'holds'
+    'promotable' | 'canaryViews' | 'dataAgeSeconds' | 'publishedAgeSeconds' | 'holds' | 'engineRestarts'
   >;
   readonly clock: SiteClock;
   readonly logger: Logger;
@@ -107,10 +107,12 @@ export class Outward {
         lease: keeper.lease(),
         promotable: view.promotable(),
         canary: view.canaryViews(),
+        engineRestarts: view.engineRestarts(),
         dataAgeSeconds: view.dataAgeSeconds(),
         publishedAgeSeconds: view.publishedAgeSeconds(),
         rpoSeconds: snapshots.rpoSeconds,
         dnsRecord: this.dnsRecord?.view(),
+        proposal: keeper.switching().proposal,
       }),
       path: alertsPath,
       clock,

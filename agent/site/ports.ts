@@ -8,7 +8,9 @@ import type {
   PublishInfo,
   SiteState,
   SwitchRequest,
+  StatusResponse,
   SwitchResponse,
+  VetoRequest,
 } from '../../infra/contract/agent-api';
 
 /** The part of the lease keeper that the daemon drives; `agent/lease` has the real one. */
@@ -22,6 +24,8 @@ export interface KeeperPort {
   peer(): { readonly health: Health; readonly state: SiteState | null; readonly promotable: boolean | null };
   /** Codes of what it alerts of at this moment, such as CLAIM_BLOCKED_MANUAL. */
   alerts(): readonly string[];
+  switching(): StatusResponse['switching'];
+  veto(request: VetoRequest): Promise<void>;
   onPromise(request: PromiseRequest): PromiseResponse;
   wake(): void;
   promote(request: PromoteRequest): Promise<SwitchResponse>;

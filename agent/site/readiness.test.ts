@@ -7,7 +7,7 @@ const PROMOTABLE: PromotableFacts = {
   site: 'eu',
   state: 'standby',
   witness: 'healthy',
-  canary: { inference: WELL, vectors: WELL },
+  canary: { inference: WELL, vectors: WELL, edge: WELL },
   parity: PARITY,
   peerParity: PARITY,
   runningQdrant: '1.18.3',
@@ -21,7 +21,12 @@ const reasons = (change: Partial<PromotableFacts>) =>
   notPromotableReasons({ ...PROMOTABLE, ...change }).map((reason) => reason.code);
 
 describe('readiness', () => {
-  const facts = { site: 'uk', writable: true, holder: 'uk', canary: { inference: WELL, vectors: WELL } };
+  const facts = {
+    site: 'uk',
+    writable: true,
+    holder: 'uk',
+    canary: { inference: WELL, vectors: WELL, edge: WELL },
+  };
   const codes = (change: Partial<typeof facts> | { canary: object }) =>
     notReadyReasons({ ...facts, ...change } as typeof facts).map((reason) => reason.code);
 
@@ -34,7 +39,10 @@ describe('readiness', () => {
   it('trap 25: is neither with a failing canary nor with one of unknown health', () => {
     const inference = { health: 'unknown', detail: 'old' };
     const vectors = { health: 'failing', detail: 'Dirty shard' };
-    expect(codes({ canary: { inference, vectors } })).toEqual(['INFERENCE_UNKNOWN', 'VECTORS_FAILING']);
+    expect(codes({ canary: { inference, vectors, edge: WELL } })).toEqual([
+      'INFERENCE_UNKNOWN',
+      'VECTORS_FAILING',
+    ]);
   });
 });
 
@@ -62,12 +70,12 @@ describe('promotable', () => {
     ['another Qdrant runs than is configured', { runningQdrant: '1.17.0' }, 'QDRANT_NOT_AS_CONFIGURED'],
     [
       'its own engine fails',
-      { canary: { inference: { health: 'failing', detail: 'x' }, vectors: WELL } },
+      { canary: { inference: { health: 'failing', detail: 'x' }, vectors: WELL, edge: WELL } },
       'INFERENCE_FAILING',
     ],
     [
       'its own Qdrant is of unknown health',
-      { canary: { inference: WELL, vectors: { health: 'unknown', detail: 'x' } } },
+      { canary: { inference: WELL, vectors: { health: 'unknown', detail: 'x' }, edge: WELL } },
       'VECTORS_UNKNOWN',
     ],
   ])('is not so when %s', (_when, change, expected) => {
@@ -81,7 +89,11 @@ describe('promotable', () => {
       applied: null,
       peerParity: null,
       runningQdrant: '1.0.0',
-      canary: { inference: { health: 'failing', detail: '' }, vectors: { health: 'failing', detail: '' } },
+      canary: {
+        inference: { health: 'failing', detail: '' },
+        vectors: { health: 'failing', detail: '' },
+        edge: WELL,
+      },
     });
     expect(all).toEqual([
       'FENCED',

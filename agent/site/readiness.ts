@@ -1,11 +1,14 @@
 /** May this site take traffic, and could it take over? Every reason is told, not only the first. */
-import type { Health, Reason, SiteState } from '../../infra/contract/agent-api';
+import {
+  CANARY_PARTS,
+  type CanaryPart,
+  type Health,
+  type Reason,
+  type SiteState,
+} from '../../infra/contract/agent-api';
 import type { CanaryView } from './canary/canary';
 
-export interface CanaryFacts {
-  readonly inference: Pick<CanaryView, 'health' | 'detail'>;
-  readonly vectors: Pick<CanaryView, 'health' | 'detail'>;
-}
+export type CanaryFacts = Readonly<Record<CanaryPart, Pick<CanaryView, 'health' | 'detail'>>>;
 
 export interface ReadyFacts {
   readonly site: string;
@@ -146,12 +149,10 @@ function parityReasons(facts: PromotableFacts): Reason[] {
 
 function canaryReasons(canary: CanaryFacts): Reason[] {
   const reasons: Reason[] = [];
-  for (const [part, view] of [
-    ['INFERENCE', canary.inference],
-    ['VECTORS', canary.vectors],
-  ] as const) {
-    if (view.health === 'failing') reasons.push({ code: `${part}_FAILING`, message: view.detail });
-    if (view.health === 'unknown') reasons.push({ code: `${part}_UNKNOWN`, message: view.detail });
+  for (const part of CANARY_PARTS) {
+    const { health, detail } = canary[part];
+    if (health !== 'healthy')
+      reasons.push({ code: `${part.toUpperCase()}_${health.toUpperCase()}`, message: detail });
   }
   return reasons;
 }

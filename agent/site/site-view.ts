@@ -1,11 +1,14 @@
 /** Everything that can be asked of this site, from what is known already: no call waits for anything. */
-import type {
-  AgentEvent,
-  Health,
-  PromotableResponse,
-  ReadyzResponse,
-  Reason,
-  StatusResponse,
+import {
+  CANARY_PARTS,
+  type AgentEvent,
+  type CanaryPart,
+  type CanaryStatus,
+  type Health,
+  type PromotableResponse,
+  type ReadyzResponse,
+  type Reason,
+  type StatusResponse,
 } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { worst, type CanaryView } from './canary/canary';
@@ -14,6 +17,7 @@ import type { Busy } from './operations';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './ports';
 import { notPromotableReasons, notReadyReasons, type CanaryFacts } from './readiness';
 import { ageOf } from './state/age';
+import type { EngineRestart, EngineRestartsView } from './recovery/engine-restart';
 import type { Ledger } from './state/ledger';
 
 export interface RunningVersions {
@@ -27,7 +31,8 @@ export interface SiteViewOptions {
   readonly keeper: KeeperPort;
   readonly ledger: Ledger;
   readonly clock: SiteClock;
-  readonly canary: { inference(): CanaryView; vectors(): CanaryView };
+  readonly canary: Readonly<Record<CanaryPart, () => CanaryView>>;
+  readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
@@ -86,12 +91,21 @@ export class SiteView {
   }
 
   canaryHealth(): { health: Health; since: number } {
-    const views = [this.options.canary.inference(), this.options.canary.vectors()];
+    const views = CANARY_PARTS.map((part) => this.options.canary[part]());
     const health = worst(views.map((view) => view.health));
     return {
       health,
       since: Math.min(...views.filter((view) => view.health === health).map((view) => view.since)),
     };
+  }
+
+  /** A restarted engine is given time; what else may be failing is not mended by it. */
+  recovering(): boolean {
+    return this.options.engineRestarts.recovering() && this.options.canary.vectors().health !== 'failing';
+  }
+
+  engineRestarts(): EngineRestartsView {
+    return this.options.engineRestarts.view();
   }
 
   edgeFacts(): EdgeFacts {
@@ -120,7 +134,11 @@ export class SiteView {
       writableForSeconds: keeper.writableForSeconds(),
       witness: keeper.witness(),
       peer: { health: peer.health, state: peer.state, promotable: peer.promotable },
-      canary: { inference: shown(canary.inference()), vectors: shown(canary.vectors()) },
+      canary: {
+        inference: shown(canary.inference()),
+        vectors: shown(canary.vectors()),
+        edge: shown(canary.edge()),
+      },
       promotable: this.promotable(),
       published:
         published === null || publishedAge === null ? null : { ...info(published), ageSeconds: publishedAge },
@@ -128,7 +146,7 @@ export class SiteView {
       busy: this.options.busy(),
       versions: this.options.versions(),
       parity: spec.parity,
-      switching: { mode: spec.switching.mode },
+      switching: keeper.switching(),
       ...this.options.outward?.(),
       events: this.options.events(),
     };
@@ -147,11 +165,11 @@ export class SiteView {
 
   canaryViews(): CanaryFacts {
     const { canary } = this.options;
-    return { inference: canary.inference(), vectors: canary.vectors() };
+    return { inference: canary.inference(), vectors: canary.vectors(), edge: canary.edge() };
   }
 }
 
-function shown(view: CanaryView): StatusResponse['canary']['inference'] {
+function shown(view: CanaryView): CanaryStatus {
   return { health: view.health, ageSeconds: view.ageSeconds, detail: view.detail };
 }
 

@@ -113,6 +113,70 @@ it('hands over without loss when its own engine hangs', async () => {
   expect(uk.status().canary.inference.health).toBe('failing');
 });
 
+it('hands over without loss when nobody can reach its edge any more', async () => {
+  const { uk, eu, count } = pair;
+  await bootstrap(pair);
+  await seed(pair, 20);
+  await protect(uk, eu);
+  await addPoints(uk, 20, 25);
+  uk.edge = { outcome: 'failed', detail: 'the edge does not answer: ECONNREFUSED' };
+  await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200);
+  expect(await count(eu, 'docs')).toBe(25);
+  expect(uk.status().canary).toMatchObject({ inference: { health: 'healthy' }, edge: { health: 'failing' } });
+});
+
+describe('a holder whose engine hangs asks for a restart first', () => {
+  const begin = async (graceSeconds: number): Promise<Pair> => {
+    pair.uk.engineRestartGraceSeconds = graceSeconds;
+    await bootstrap(pair);
+    await seed(pair, 20);
+    await protect(pair.uk, pair.eu);
+    pair.uk.engine.mode = 'hung';
+    await eventually('uk asks', () => existsSync(pair.uk.engineRestartRequest));
+    return pair;
+  };
+
+  it('and stays the holder when that helps', async () => {
+    const { uk, eu } = await begin(30);
+    rmSync(uk.engineRestartRequest);
+    uk.engine.mode = 'well';
+    await eventually('uk is well', () => uk.status().canary.inference.health === 'healthy');
+    await eventually('uk is ready', async () => (await uk.call('GET', '/readyz')).status === 200);
+    const kinds = uk.status().events.map(({ kind }) => kind);
+    expect(kinds).toContain('engine-restart');
+    expect(kinds).not.toContain('handover-decided');
+    expect(eu.status().lease).toMatchObject({ epoch: 1, holder: 'uk' });
+  });
+
+  it('and hands over when the grace is over and it did not help', async () => {
+    const { uk, eu } = await begin(2);
+    await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200);
+    const at = (kind: string): number =>
+      Date.parse(uk.status().events.find((event) => event.kind === kind)?.at ?? '');
+    expect(at('handover-decided') - at('engine-restart')).toBeGreaterThanOrEqual(1_900);
+    expect(
+      uk
+        .status()
+        .events.map(({ detail }) => detail)
+        .join(),
+    ).not.toContain('SICK_HOLDER');
+  });
+
+  it('but not when its vectors are failing too, which no restart of the engine mends', async () => {
+    const { uk, eu } = await begin(30);
+    await qdrants.get(uk)?.close();
+    await eventually('eu is ready', async () => (await eu.call('GET', '/readyz')).status === 200, 15);
+  });
+});
+
+it('has a standby restart its hung engine as well', async () => {
+  const { uk, eu } = pair;
+  await bootstrap(pair);
+  eu.engine.mode = 'hung';
+  await eventually('eu asks', () => existsSync(eu.engineRestartRequest));
+  expect(uk.status().lease).toMatchObject({ epoch: 1, holder: 'uk' });
+});
+
 it('goes on as the holder after a restart, with its ages and events', async () => {
   const { uk, eu } = pair;
   await bootstrap(pair);

@@ -1,15 +1,18 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
 import { join } from 'node:path';
-import { AGENT_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
+import { AGENT_PORT, EDGE_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
+import { ENGINE_RESTART_REQUEST } from '../../infra/contract/server-paths';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { LeaseKeeper, LineageFile, type LeaseStore } from '../lease';
 import type { Logger } from '../shared/logger';
 import { routes } from './api/routes';
 import { ApiServer } from './api/server';
 import { Background } from './background';
-import { Canary } from './canary/canary';
+import { Canary, type CanaryOptions } from './canary/canary';
+import { EdgeProbe } from './canary/edge-probe';
 import { InferenceProbe } from './canary/inference-probe';
 import { VectorsProbe } from './canary/vectors-probe';
+import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { WriteGate } from './gateway/write-gate';
 import { WriteGateway } from './gateway/write-gateway';
@@ -20,6 +23,9 @@ import { Outward } from './outward';
 import { PeerClient } from './peer/client';
 import type { RecordEvent, SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
+import { EngineRestart } from './recovery/engine-restart';
+import { RestartLog } from './recovery/restart-log';
+import { RestartRequest } from './recovery/restart-request';
 import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
@@ -35,6 +41,8 @@ export interface SiteFolders {
   readonly state: string;
   /** Under Qdrant's snapshots path, readable by Qdrant. */
   readonly staging: string;
+  /** Where root's units look for what this agent asks of them. */
+  readonly requests: string;
 }
 
 export interface SiteOptions {
@@ -46,6 +54,8 @@ export interface SiteOptions {
   readonly agentVersion: string;
   readonly ports?: { readonly agent: number; readonly gateway: number };
   readonly peerOrigin?: (address: string) => string;
+  /** In place of the edge on this server's port 443. */
+  readonly probeEdge?: () => Promise<ProbeResult>;
   readonly clock?: SiteClock;
   readonly step?: {
     readonly publish?: (step: PublishStep) => Promise<void>;
@@ -102,6 +112,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     local: {
       promotable: () => view.promotable(),
       canary: () => view.canaryHealth(),
+      recovering: () => view.recovering(),
       dataAgeSeconds: () => view.dataAgeSeconds(),
       finalSync: (deadlineMs) => operations.finalSync(deadlineMs),
     },
@@ -151,7 +162,23 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
   });
   const isApplying = (): boolean => applier.isTouching;
-  const { inferenceProbe, inference, vectors } = canaries(options, clock, qdrant, isApplying, record);
+  const engineRestart = new EngineRestart({
+    switching: spec.switching,
+    startTimeoutSeconds: spec.inference.startTimeoutSeconds,
+    failureThreshold: spec.canary.failureThreshold,
+    log: await RestartLog.open(join(folders.state, 'engine-restarts.json'), clock),
+    clock,
+    request: new RestartRequest(join(folders.requests, ENGINE_RESTART_REQUEST)),
+    record,
+  });
+  const { inferenceProbe, inference, vectors, edge } = canaries(
+    options,
+    clock,
+    qdrant,
+    isApplying,
+    engineRestart,
+    record,
+  );
   const background: Background = new Background({
     spec,
     keeper,
@@ -170,7 +197,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     keeper,
     ledger,
     clock,
-    canary: { inference: () => inference.view(), vectors: () => vectors.view() },
+    canary: { inference: () => inference.view(), vectors: () => vectors.view(), edge: () => edge.view() },
+    engineRestarts: engineRestart,
     isApplying,
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
@@ -221,8 +249,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
 
   const wanted = options.ports ?? { agent: AGENT_PORT, gateway: GATEWAY_PORT };
   const ports = { gateway: await gateway.listen(wanted.gateway), agent: await api.listen(wanted.agent) };
+  engineRestart.start();
   inference.start();
   vectors.start();
+  edge.start();
   keeper.start();
   background.start();
   await outward.start();
@@ -238,7 +268,15 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
       await gateway.close();
       await keeper.stop();
-      await Promise.all([api.close(), inference.stop(), vectors.stop(), background.stop(), outward.stop()]);
+      await Promise.all([
+        api.close(),
+        inference.stop(),
+        vectors.stop(),
+        edge.stop(),
+        background.stop(),
+        outward.stop(),
+      ]);
+      await engineRestart.settled();
       await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
       await events.flush();
     },
@@ -250,6 +288,7 @@ function canaries(
   clock: SiteClock,
   qdrant: QdrantClient,
   isApplying: () => boolean,
+  engineRestart: EngineRestart,
   record: RecordEvent,
 ) {
   const { spec, credentials } = options;
@@ -264,7 +303,18 @@ function canaries(
     settleMs,
   });
   const vectorsProbe = new VectorsProbe({ qdrant, timeoutMs, isApplying });
-  const build = (name: string, maxProbeMs: number, probe: () => ReturnType<VectorsProbe['probe']>): Canary =>
+  const edgeProbe = new EdgeProbe({
+    siteHost: spec.siteHost,
+    port: EDGE_PORT,
+    timeoutMs,
+    ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
+  });
+  const build = (
+    name: string,
+    maxProbeMs: number,
+    probe: () => ReturnType<VectorsProbe['probe']>,
+    onProbe: CanaryOptions['onProbe'],
+  ): Canary =>
     new Canary({
       name,
       intervalMs: canary.intervalSeconds * 1000,
@@ -272,6 +322,7 @@ function canaries(
       rules: canary,
       clock,
       probe,
+      ...(onProbe === undefined ? {} : { onProbe }),
       onChange: (health, before, detail) => {
         if (health === 'failing') record('canary-failing', detail);
         if (health === 'healthy' && before === 'failing') record('canary-recovered', detail);
@@ -280,7 +331,13 @@ function canaries(
   return {
     inferenceProbe,
     // One missed deadline, then two readings of the metrics.
-    inference: build('inference', timeoutMs + settleMs + 2_000, () => inferenceProbe.probe()),
-    vectors: build('vectors', 2 * timeoutMs, () => vectorsProbe.probe()),
+    inference: build(
+      'inference',
+      timeoutMs + settleMs + 2_000,
+      () => inferenceProbe.probe(),
+      (result, health, before) => engineRestart.onProbe(result, health, before),
+    ),
+    vectors: build('vectors', 2 * timeoutMs, () => vectorsProbe.probe(), undefined),
+    edge: build('edge', timeoutMs, options.probeEdge ?? (() => edgeProbe.probe()), undefined),
   };
 }

@@ -142,11 +142,14 @@ export const ConfigSchema = z.strictObject({
   leaseTtlSeconds: seconds(3, 600).default(30),
   leaseSafetyMarginSeconds: seconds(1, 300).default(5),
   leaseMaxClockDriftPpm: wholeNumber('parts per million', 0, 100_000).default(500),
-  switchingMode: oneOf(['manual', 'automatic']).default('manual'),
+  switchingMode: oneOf(['manual', 'veto', 'automatic']).default('veto'),
+  vetoSeconds: seconds(1, 86_400).default(60),
   operatorDecisionSeconds: seconds(0, 86_400).default(90),
   cooldownSeconds: seconds(0, 86_400).default(600),
   maxSwitchesPerHour: wholeNumber('switches', 1, 60).default(2),
   handoverSyncSeconds: seconds(1, 3600).default(30),
+  engineRestartGraceSeconds: seconds(0, 3600).default(20),
+  engineRestartsPerHour: wholeNumber('restarts', 0, 20).default(2),
 
   // Probes.
   probeIntervalSeconds: seconds(1, 300).default(10),

@@ -10,6 +10,8 @@
 export const AGENT_PORT = 7080;
 /** Write gateway on loopback: the edge sends every Qdrant write here. */
 export const GATEWAY_PORT = 7081;
+/** The edge, for clients and peers. */
+export const EDGE_PORT = 443;
 
 /** Set by an edge that passes a request to its peer, with its site's name; a request that has it is never passed on again. */
 export const VIA_HEADER = 'x-failover-via';
@@ -90,9 +92,12 @@ export interface AgentEvent {
     | 'started'
     | 'canary-failing'
     | 'canary-recovered'
+    | 'engine-restart'
     | 'lease-expired-seen'
     | 'claim-decided'
     | 'claimed'
+    | 'switch-proposed'
+    | 'vetoed'
     | 'handover-decided'
     | 'handed-over'
     | 'fenced'
@@ -154,6 +159,29 @@ export interface AlertsStatus {
   }[];
 }
 
+/** What each site probes of itself: one token, a read in each collection, its own edge by TLS. */
+export const CANARY_PARTS = ['inference', 'vectors', 'edge'] as const;
+export type CanaryPart = (typeof CANARY_PARTS)[number];
+
+export interface CanaryStatus {
+  readonly health: Health;
+  readonly ageSeconds: number | null;
+  readonly detail: string;
+}
+
+/** Mode veto: a switch that waits for somebody to say no. */
+export interface ProposalStatus {
+  readonly kind: 'claim' | 'handover';
+  /** The site that takes over. */
+  readonly to: string;
+  /** What is wrong. */
+  readonly wrong: string;
+  readonly sinceSeconds: number;
+  readonly decidesInSeconds: number;
+  /** The same by the wall clock of the site that told it, for people. */
+  readonly decidesAt: string;
+}
+
 /** GET /status and GET /peer/status. */
 export interface StatusResponse {
   readonly site: string;
@@ -169,18 +197,7 @@ export interface StatusResponse {
     readonly state: SiteState | null;
     readonly promotable: boolean | null;
   };
-  readonly canary: {
-    readonly inference: {
-      readonly health: Health;
-      readonly ageSeconds: number | null;
-      readonly detail: string;
-    };
-    readonly vectors: {
-      readonly health: Health;
-      readonly ageSeconds: number | null;
-      readonly detail: string;
-    };
-  };
+  readonly canary: Readonly<Record<CanaryPart, CanaryStatus>>;
   readonly promotable: PromotableResponse;
   /** Last publish made by this site. */
   readonly published: (PublishInfo & { readonly ageSeconds: number }) | null;
@@ -193,7 +210,12 @@ export interface StatusResponse {
     readonly modelSha256: string;
     readonly qdrantVersion: string;
   };
-  readonly switching: { readonly mode: string };
+  readonly switching: {
+    readonly mode: string;
+    /** What this site does by itself unless it is vetoed; absent when nothing is proposed. */
+    readonly proposal?: ProposalStatus;
+    readonly veto?: { readonly by: string; readonly reason: string; readonly leftSeconds: number };
+  };
   /** Absent where DNS follows readiness by itself. */
   readonly dnsRecord?: DnsRecordStatus;
   /** Absent where the agent alerts nobody. */
@@ -213,6 +235,14 @@ export interface SwitchRequest {
   readonly by: string;
   readonly reason: string;
 }
+/** Body of POST /failover/veto (to both sites): no switch but a person's for so long; 0 lifts it. */
+export interface VetoRequest {
+  readonly by: string;
+  readonly reason: string;
+  readonly forSeconds: number;
+}
+/** Longest veto, in seconds: a day. */
+export const MAX_VETO_SECONDS = 86_400;
 /** Body of POST /failover/reprotect (to a fenced or empty site): applies the holder's data, becomes standby. */
 export interface ReprotectRequest {
   readonly by: string;

@@ -120,7 +120,10 @@ export const EdgeSpec = z.strictObject({
   maxConnections: z.number().int().positive().default(4096),
 });
 
-export const SwitchingMode = z.enum(['manual', 'automatic']);
+/**
+ * Who decides a switch: a person; the agents unless a person says no within `vetoSeconds`; the agents.
+ */
+export const SwitchingMode = z.enum(['manual', 'veto', 'automatic']);
 
 export const SiteAgentSpec = z.strictObject({
   site: z.string(), // uk-primary
@@ -139,10 +142,16 @@ export const SiteAgentSpec = z.strictObject({
   }),
   switching: z.strictObject({
     mode: SwitchingMode,
+    /** Mode veto: how long a proposed switch waits for somebody to say no. */
+    vetoSeconds: seconds.default(60),
     cooldownSeconds: z.number().nonnegative(),
     maxSwitchesPerHour: z.number().int().positive(),
     /** Bound on the last publish and apply when a sick holder hands over; the hand-over goes on without it. */
     handoverSyncSeconds: seconds,
+    /** How long a sick holder waits for an engine that it has asked to have restarted; 0 hands over at once. */
+    engineRestartGraceSeconds: z.number().nonnegative().default(20),
+    /** Bound on restarts of a stuck engine that the agent asks for; 0 never asks. */
+    engineRestartsPerHour: z.number().int().min(0).max(20).default(2),
   }),
   canary: z.strictObject({
     intervalSeconds: seconds,
@@ -172,7 +181,12 @@ export const SiteAgentSpec = z.strictObject({
   }),
   /** What must be the same on both sites before one may take over from the other. */
   parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
-  inference: z.strictObject({ port, modelName: z.string() }),
+  inference: z.strictObject({
+    port,
+    modelName: z.string(),
+    /** An engine on whose port nobody listens is left alone for so long: it may be loading its model. */
+    startTimeoutSeconds: seconds.default(600),
+  }),
   vectors: z.strictObject({ port }),
   /** Absent: DNS follows readiness by itself. */
   dnsRecord: DnsRecordSpec.optional(),
@@ -223,14 +237,19 @@ export const ObjectStoreSpec = z.strictObject({
   sites: z.array(z.string()).min(1),
 });
 
-/** Witness: PowerDNS, authoritative for the zone, answering the service name from the sites' readiness. */
+/**
+ * Witness and dedicated sites: PowerDNS, authoritative for the zone, answering the service name from the sites' readiness.
+ * Nothing is transferred: every server makes the same zone from the same spec, which differs only in `listen` and `tsigName`.
+ */
 export const DnsSpec = z.strictObject({
   zone: z.string(),
   serviceHost: z.string(),
   ttlSeconds: z.number().int().positive(),
   checkIntervalSeconds: z.number().int().positive(),
-  nameserverHost: z.string(),
-  nameserverAddress: z.string(),
+  /** All that answer for the zone, the witness's first: it is the zone's primary, and takes the challenges. */
+  nameservers: z.array(z.strictObject({ host: z.string(), address: z.string() })).min(1),
+  /** This server's own addresses among them. */
+  listen: z.array(z.string()).min(1),
   /** In order of preference when more than one site should ever be ready. `host` gets a plain A record. */
   sites: z
     .array(z.strictObject({ site: z.string(), host: z.string(), addresses: z.array(z.string()).min(1) }))
@@ -240,7 +259,12 @@ export const DnsSpec = z.strictObject({
       z.strictObject({ name: z.string(), type: z.enum(['A', 'AAAA', 'CNAME', 'TXT']), value: z.string() }),
     )
     .default([]),
-  /** Name of the TSIG key allowed to write _acme-challenge records; its secret is the credential `tsig-key`. */
+  /** `_acme-challenge.<host>` of each is delegated to the first nameserver. */
+  challengeHosts: z.array(z.string()).default([]),
+  /**
+   * First nameserver only: it has a zone for each challenge, which the TSIG key of this name may write; the key's secret is
+   * the credential `tsig-key`.
+   */
   tsigName: z.string().optional(),
 });
 

@@ -51,6 +51,7 @@ export async function serverSpec(options: ServerSpecOptions): Promise<ServerSpec
         cooldownSeconds: 5,
         maxSwitchesPerHour: 60,
         handoverSyncSeconds: 10,
+        engineRestartGraceSeconds: 2,
       },
       canary: { intervalSeconds: 1, timeoutSeconds: 1, failureThreshold: 3, recoveryThreshold: 4 },
       store: {

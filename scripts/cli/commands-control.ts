@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { contextPath } from './commands-context';
 import { loadContext, siteOf, type OperatorContext } from './context';
-import { EXIT, RefusedError, UnreachableError } from './errors';
+import { EXIT, RefusedError, UnreachableError, describe } from './errors';
 import { failback } from './failback';
 import { renderHistory } from './history-text';
 import { StoreLeaseReader } from './lease-store';
-import { number } from './option-values';
+import { MAX_VETO_SECONDS } from '../../infra/contract/agent-api';
+import { number, seconds } from './option-values';
 import { observe } from './overview';
 import { SiteClient } from './site-client';
 import { renderOverview } from './status-text';
@@ -58,6 +59,11 @@ export function addControlCommands(root: Command): void {
     .description("have a fenced or empty site take the holder's data, without switching back")
     .requiredOption('--site <name>', 'the site to overwrite; its own diverged writes are set aside first')
     .action(reprotect);
+  byWhom(root.command('veto'))
+    .description("no switch but a person's for a while: agents that mean to switch stay as they are")
+    .option('--for <time>', 'how long it holds, up to 24h', '30m')
+    .option('--lift', 'end it now')
+    .action(veto);
   root
     .command('history')
     .description('every change of holder: when, who, why, and any accepted loss')
@@ -162,6 +168,26 @@ async function reprotect(options: ByWhom & { site: string }, command: Command): 
   const { status } = await target.status();
   process.stdout.write(
     `${options.site} is ${status.state}, with data ${duration(status.applied?.dataAgeSeconds)} old; \`failover failback\` brings the service there when wanted.\n`,
+  );
+}
+
+/** Both sites are told: which of them would decide, the operator need not know. */
+async function veto(options: ByWhom & { for: string; lift?: boolean }, command: Command): Promise<void> {
+  const forSeconds = options.lift === true ? 0 : seconds('--for', options.for, MAX_VETO_SECONDS);
+  const { sites } = await deployment(command);
+  const request = { by: options.by, reason: options.reason, forSeconds };
+  const outcomes = await Promise.allSettled(sites.map((site) => site.veto(request)));
+  const failed = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason as Error] : [],
+  );
+  const heeding = sites.filter((_site, index) => outcomes[index]?.status === 'fulfilled');
+  const names = heeding.map((each) => each.site.site).join(' and ');
+  for (const error of failed) process.stderr.write(`not told: ${describe(error)}\n`);
+  if (heeding.length === 0) throw new UnreachableError('no site could be told: nothing is vetoed');
+  process.stdout.write(
+    forSeconds === 0
+      ? `${names}: the veto is lifted.\n`
+      : `${names}: no switch but a person's for ${duration(forSeconds)}. \`failover veto --lift\` ends it sooner.\n`,
   );
 }
 

@@ -100,6 +100,24 @@ describe('the failover command against two sites', () => {
     expect(refused.stderr).toContain('next: ');
     expect(refused.stdout + refused.stderr).not.toMatch(/operator-key|client-key/);
   });
+  it('vetoes at both sites by name, tells which of them heard, and refuses a time that is none', async () => {
+    const words = ['veto', '--by', 'ada', '--reason', 'router'];
+    const both = await failover(...words, '--for', '90s');
+    expect(both).toMatchObject({ status: 0 });
+    expect(both.stdout).toContain('uk-primary and eu-standby: no switch but a person');
+    const request = { by: 'ada', reason: 'router', forSeconds: 90 };
+    expect([world.uk.vetoes, world.eu.vetoes]).toEqual([[request], [request]]);
+    await world.uk.stop();
+    const one = await failover(...words, '--lift');
+    expect(one.status).toBe(0);
+    expect(one.stdout).toContain('eu-standby: the veto is lifted');
+    expect(one.stderr).toContain('not told: uk-primary');
+    await world.eu.stop();
+    expect((await failover(...words)).status).toBe(4);
+    const wrong = await failover(...words, '--for', '3 days');
+    expect(wrong).toMatchObject({ status: 2 });
+    expect(wrong.stderr).toContain('such as 90s, 30m or 2h');
+  });
   it('waits for the steady state as long as it is told, says for what, and ends with 3', async () => {
     world.eu.state = 'fenced';
     const waited = await failover('status', '--wait', '2');

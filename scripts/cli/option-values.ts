@@ -8,6 +8,19 @@ export function number(option: string, text: string): number {
   return value;
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** `90s`, `30m` or `2h`, as seconds. */
+export function seconds(option: string, text: string, most: number): number {
+  const match = /^(\d+(?:\.\d+)?)([smh])$/.exec(text);
+  const value = Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? NaN);
+  if (!(value > 0 && value <= most))
+    throw new UsageError(
+      `${option} wants a time up to ${most / 3600} h, such as 90s, 30m or 2h; got ${text}`,
+    );
+  return value;
+}
+
 export function whole(option: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least || value > most) {

@@ -9,6 +9,7 @@ import type {
   StatusResponse,
   SwitchRequest,
   SwitchResponse,
+  VetoRequest,
 } from '../../infra/contract/agent-api';
 import { parseJson, type ContextSite, type OperatorContext } from './context';
 import { RefusedError, SiteFailedError, UnreachableError, describe } from './errors';
@@ -32,6 +33,7 @@ export interface SitePort {
   promote(request: PromoteRequest): Promise<SwitchResponse>;
   switch(request: SwitchRequest): Promise<SwitchResponse>;
   reprotect(request: ReprotectRequest): Promise<void>;
+  veto(request: VetoRequest): Promise<void>;
   publish(timeoutMs?: number): Promise<PublishOutcome>;
   apply(timeoutMs?: number): Promise<PublishOutcome>;
 }
@@ -88,6 +90,10 @@ export class SiteClient implements SitePort {
       202,
       204,
     );
+  }
+
+  async veto(request: VetoRequest): Promise<void> {
+    this.read<unknown>(await this.ask('POST', '/failover/veto', LOOK_TIMEOUT_MS, request), 200);
   }
 
   async publish(timeoutMs = SWITCH_TIMEOUT_MS): Promise<PublishOutcome> {

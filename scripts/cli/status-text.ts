@@ -1,4 +1,5 @@
 /** `failover status` as text. */
+import type { CanaryPart } from '../../infra/contract/agent-api';
 import type { Overview, SiteView } from './overview';
 import { isHolding } from './overview';
 import { duration, table } from './table';
@@ -41,6 +42,14 @@ export function renderOverview(overview: Overview): string {
   ].join('\n');
 }
 
+function switching({ status }: SiteView): string {
+  if (status === null) return '–';
+  const { mode, proposal, veto } = status.switching;
+  if (veto !== undefined) return `${mode}, vetoed by ${veto.by} for ${duration(veto.leftSeconds)}`;
+  if (proposal === undefined) return mode;
+  return `${mode}: ${proposal.to} takes over in ${duration(proposal.decidesInSeconds)}`;
+}
+
 type Row = readonly [string, (view: SiteView) => string];
 
 const ROWS: readonly Row[] = [
@@ -54,6 +63,7 @@ const ROWS: readonly Row[] = [
   ],
   ['inference', (view) => canary(view, 'inference')],
   ['vectors', (view) => canary(view, 'vectors')],
+  ['edge', (view) => canary(view, 'edge')],
   ['witness', (view) => view.status?.witness ?? '–'],
   ['peer', (view) => `${view.status?.peer.health ?? '–'} (${view.status?.peer.state ?? 'not known'})`],
   [
@@ -65,7 +75,7 @@ const ROWS: readonly Row[] = [
   ],
   ['data age', (view) => (view.status?.applied ? duration(view.status.applied.dataAgeSeconds) : '–')],
   ['busy', (view) => view.status?.busy ?? 'no'],
-  ['switching', (view) => view.status?.switching.mode ?? '–'],
+  ['switching', switching],
   ['agent', (view) => view.status?.versions.agent ?? '–'],
 ];
 
@@ -78,7 +88,7 @@ function writable(view: SiteView): string {
   return `${yesNo(view.status?.writable)}${seconds === null ? '' : ` (${seconds.toFixed(1)} s left)`}`;
 }
 
-function canary(view: SiteView, which: 'inference' | 'vectors'): string {
+function canary(view: SiteView, which: CanaryPart): string {
   const probe = view.status?.canary[which];
   if (probe === undefined) return '–';
   const detail = probe.health === 'healthy' || probe.detail === '' ? '' : `: ${probe.detail}`;

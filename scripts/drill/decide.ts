@@ -6,7 +6,8 @@ import type { DrillClock } from './clock';
 const RETRY_MS = 1_000;
 
 export interface Decision {
-  readonly scenario: string;
+  /** The holder is there but unwell: it is asked to hand over. */
+  readonly sick: boolean;
   readonly from: SitePort;
   readonly to: SitePort;
   readonly by: string;
@@ -19,10 +20,8 @@ export interface Decision {
 }
 
 /** What the person on call would type: a lost holder is promoted away from, a sick one is asked to hand over. */
-function commandFor(scenario: string, to: string): string {
-  return scenario === 'hung-engine'
-    ? 'failover switch --by … --reason …'
-    : `failover promote --site ${to} --by … --reason …`;
+function commandFor(sick: boolean, to: string): string {
+  return sick ? 'failover switch --by … --reason …' : `failover promote --site ${to} --by … --reason …`;
 }
 
 /** Repeats the request until it is granted: a lease that has not run out yet refuses a promotion. */
@@ -31,7 +30,7 @@ async function decide(decision: Decision, afterSeconds: number): Promise<void> {
   await clock.delay(afterSeconds * 1000, signal);
   for (;;) {
     try {
-      if (decision.scenario === 'hung-engine') await from.switch({ by, reason });
+      if (decision.sick) await from.switch({ by, reason });
       else await to.promote({ by, reason });
       return;
     } catch (error) {
@@ -49,9 +48,7 @@ async function decide(decision: Decision, afterSeconds: number): Promise<void> {
 export async function somebodyDecides(decision: Decision): Promise<void> {
   const { afterSeconds, onStep, signal } = decision;
   if (afterSeconds === null) {
-    onStep(
-      `waiting for a person, who would now type: ${commandFor(decision.scenario, decision.to.site.site)}`,
-    );
+    onStep(`waiting for a person, who would now type: ${commandFor(decision.sick, decision.to.site.site)}`);
     return;
   }
   onStep(`playing the person on call, ${afterSeconds} s from now`);

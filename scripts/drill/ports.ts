@@ -24,6 +24,8 @@ export interface DrillOptions {
   readonly timeoutMs: number;
   /** In mode manual the drill plays the person on call, this long after the fault; null waits for a real one. */
   readonly decideAfterSeconds: number | null;
+  /** How long a fault stands that must not lead to a switch; default: the longest that a switch is predicted to take. */
+  readonly standSeconds?: number;
   /** How often sites and nameservers are looked at; the tests look more often. */
   readonly statusPeriodMs?: number;
   readonly dnsPeriodMs?: number;

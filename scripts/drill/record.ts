@@ -2,6 +2,7 @@
 import type { AgentEvent, LeaseHistoryEntry } from '../../infra/contract/agent-api';
 import type { BudgetOutput } from '../../infra/contract/stack-outputs';
 import type { OperatorContext } from '../cli/context';
+import { scenarioOf } from './scenarios';
 
 /**
  * - cold: honours the DNS TTL, a new TLS connection for every request
@@ -84,6 +85,8 @@ export interface DrillRecord {
   /** Active site at the start, and the one that must take over. */
   readonly from: string;
   readonly to: string;
+  /** Epoch of the lease before anything was done; absent in older files. */
+  readonly startEpoch?: number | null;
   readonly sites: readonly string[];
   readonly dnsTtlSeconds: number;
   readonly switchingMode: string;
@@ -158,4 +161,12 @@ export function describeWorld(
 
 export function codeOf(error: unknown): string {
   return (error as { code?: string } | null)?.code ?? 'UNEXPECTED';
+}
+
+/** `region-loss: uk-primary → eu-standby → uk-primary`. */
+export function titleOf(record: DrillRecord): string {
+  const { from, to, failback } = record;
+  const course =
+    scenarioOf(record).expect === 'stay' ? `${from} stays` : `${from} → ${to}${failback ? ` → ${from}` : ''}`;
+  return `${record.scenario}: ${course}`;
 }

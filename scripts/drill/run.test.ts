@@ -182,7 +182,36 @@ describe('a hung-engine drill', () => {
     expect(measures.stages.find((stage) => stage.stage === 'detected')?.secondsSinceFault).toBeLessThan(1.2);
     expect(measures.passed).toBe(true);
     expect(world.faults[0]).toBe('stop-process uk-primary-1 failover-vllm EngineCore');
-    expect(world.faults[1]).toBe('cont-process uk-primary-1 failover-vllm EngineCore');
+    expect(world.faults[1]).toBe('cont-process uk-primary-1 failover-vllm');
+  });
+});
+
+describe('a drill of a fault that must not lead to a switch', () => {
+  it('lets it stand, puts the world back, and finds that nothing has moved', async () => {
+    await startWorld();
+    const { record, error } = await drill('partition-sites', { standSeconds: 1 });
+    expect(error).toBeNull();
+    const measures = measure(record);
+    expect(measures.objectives.find((each) => each.name === 'changes of holder')).toMatchObject({
+      measured: '0',
+      ok: true,
+    });
+    expect(measures.passed).toBe(true);
+    expect(world.faults).toEqual(['partition uk eu', 'heal']);
+    expect(record.marks.failbackStarted).toBeNull();
+    expect((record.marks.repaired ?? 0) - (record.marks.faultStarted ?? 0)).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('stops when the other site takes over all the same', async () => {
+    await startWorld();
+    world.partitionSwitches = true;
+    const { record, error } = await drill('partition-sites', { standSeconds: 5 });
+    expect(error).toMatchObject({
+      code: 'DRILL_ABORTED',
+      message: expect.stringContaining('eu-standby took over'),
+    });
+    expect(measure(record).passed).toBe(false);
+    expect(world.faults).toEqual(['partition uk eu', 'heal']);
   });
 });
 

@@ -2,7 +2,7 @@
  * A drill from its first check to its clean-up. Whatever happens after the clients were started, faults are undone,
  * clients stopped, and the record is whole enough for a report.
  */
-import { otherSite, siteOf } from '../cli/context';
+import { otherSite } from '../cli/context';
 import { DrillAbortedError, describe } from '../cli/errors';
 import { failback } from '../cli/failback';
 import { isHolding } from '../cli/overview';
@@ -12,7 +12,7 @@ import { ClientLoop } from './clients/loop';
 import { search } from './clients/requests';
 import { DnsWatcher, StatusWatcher } from './clients/watchers';
 import { DrillCollection } from './collection';
-import { somebodyDecides } from './decide';
+import { Disturbance } from './disturbance';
 import { Repairs } from './fault';
 import type { DrillOptions, DrillPorts, DrillResult } from './ports';
 import { codeOf, describeWorld, newMarks, type DataCheck, type DrillRecord } from './record';
@@ -26,7 +26,7 @@ import { Supervision } from './supervision';
 const EVENTS_BEFORE_MS = 60_000;
 
 export async function runDrill(ports: DrillPorts, options: DrillOptions): Promise<DrillResult> {
-  refuseWithoutFaults(options.scenario, ports.fault, ports.context);
+  refuseWithoutFaults(options.scenario, ports.fault);
   const service = new Service(ports.context, ports.clock);
   const steady = await checkSteadyState(ports, service, options.timeoutMs * 2);
   return new DrillRun(ports, options, service, steady).run();
@@ -36,6 +36,7 @@ class DrillRun {
   private readonly from: string;
   private readonly to: string;
   private readonly id: string;
+  private readonly startEpoch: number | null;
   private readonly marks = newMarks();
   private readonly steps: { at: number; text: string }[] = [];
   private readonly leftovers: string[] = [];
@@ -50,6 +51,7 @@ class DrillRun {
   private afterFailover: DataCheck | null = null;
   private afterFailback: DataCheck | null = null;
   private readonly supervision: Supervision;
+  private readonly disturbance: Disturbance;
 
   constructor(
     private readonly ports: DrillPorts,
@@ -85,6 +87,20 @@ class DrillRun {
       marks: this.marks,
       limits: options,
     });
+    this.disturbance = new Disturbance({
+      ports,
+      options,
+      from: this.port(this.from),
+      to: this.port(this.to),
+      id: this.id,
+      marks: this.marks,
+      repairs: this.repairs,
+      supervision: this.supervision,
+      over: this.over.signal,
+      holder: () => this.status.lease?.holder ?? null,
+      step: (text) => this.step(text),
+    });
+    this.startEpoch = steady.lease?.epoch ?? null;
   }
 
   async run(): Promise<DrillResult> {
@@ -100,7 +116,7 @@ class DrillRun {
         'looking through the data',
       );
       await this.repair();
-      if (this.options.failback) await this.failBack();
+      if (this.options.failback && this.options.scenario.expect === 'switch') await this.failBack();
     } catch (caught) {
       error = caught;
       this.step(`stopping: ${describe(caught)}`);
@@ -145,40 +161,16 @@ class DrillRun {
   }
 
   private async disturb(): Promise<void> {
-    const faults = this.options.scenario.faults(siteOf(this.ports.context, this.from));
-    this.marks.faultStarted = this.now();
-    if (faults.length === 0) {
-      this.step(`planned switch from ${this.from} to ${this.to}`);
-      const request = { by: this.options.by, reason: `drill ${this.id}` };
-      await this.supervision.guard(this.port(this.from).switch(request), 'the planned switch');
-    }
-    for (const fault of faults) {
-      this.step(`fault: ${fault.words.join(' ')}`);
-      await this.supervision.guard(this.repairs.inject(fault.words, fault.repair), 'the fault command');
-    }
-    this.marks.faultDone = this.now();
-    if (faults.length > 0 && this.ports.context.switchingMode === 'manual') this.askSomebody();
-    await this.waitForHome(this.to, this.marks.faultStarted);
+    const { expect } = this.options.scenario;
+    await this.disturbance.strike();
+    if (expect === 'stay') await this.repair();
+    const home = expect === 'switch' ? this.to : this.from;
+    await this.waitForHome(home, this.now());
     this.marks.recovered = this.now();
-    const seconds = ((this.now() - this.marks.faultStarted) / 1000).toFixed(1);
+    const seconds = ((this.now() - (this.marks.faultStarted ?? 0)) / 1000).toFixed(1);
     this.step(
-      `every client is well at ${this.to}; ${seconds} s after the fault, ${this.options.sustainSeconds} s of them for being sure`,
+      `every client is well at ${home}; ${seconds} s after the fault, ${this.options.sustainSeconds} s of them for being sure`,
     );
-  }
-
-  /** The switch is somebody's to decide; the waiting for it goes on meanwhile. */
-  private askSomebody(): void {
-    void somebodyDecides({
-      scenario: this.options.scenario.name,
-      from: this.port(this.from),
-      to: this.port(this.to),
-      by: this.options.by,
-      reason: `drill ${this.id}`,
-      afterSeconds: this.options.decideAfterSeconds,
-      clock: this.ports.clock,
-      signal: AbortSignal.any([this.over.signal, this.ports.signal]),
-      onStep: (text) => this.step(text),
-    });
   }
 
   private async repair(): Promise<void> {
@@ -234,6 +226,7 @@ class DrillRun {
   /** Undoes faults, stops clients and removes the collection; nothing here may stop the rest. */
   private async putBack(started: boolean): Promise<void> {
     this.over.abort();
+    await this.disturbance.end();
     this.leftovers.push(...(await this.repairs.undo()).map((failed) => `not put back: ${failed}`));
     if (started) {
       await Promise.all(this.loops.map((loop) => loop.stop()));
@@ -263,12 +256,24 @@ class DrillRun {
       return [];
     });
     const { context } = this.ports;
-    const { from, to, id, options, marks, collection, recorder, dns, status } = this;
+    const { from, to, id, options, marks, collection, recorder, dns, status, startEpoch } = this;
     const clients = this.loops.map((loop) => loop.client.info);
     const { afterFailover, afterFailback, steps, leftovers } = this;
     return {
       ...describeWorld(context, options),
-      ...{ id, from, to, clients, marks, history, afterFailover, afterFailback, steps, leftovers },
+      ...{
+        id,
+        from,
+        to,
+        startEpoch,
+        clients,
+        marks,
+        history,
+        afterFailover,
+        afterFailback,
+        steps,
+        leftovers,
+      },
       collection: collection.name,
       seedIds: collection.seedIds,
       attempts: recorder.attempts,

@@ -1,21 +1,15 @@
 /** What must be true before anything is broken. */
-import type { OperatorContext } from '../cli/context';
 import { RefusedError, UsageError, describe } from '../cli/errors';
 import { observe, type Overview } from '../cli/overview';
 import { completion } from './clients/requests';
 import type { FaultPort } from './fault';
 import type { DrillPorts } from './ports';
-import type { Scenario } from './scenarios';
+import { isHarmless, type Scenario } from './scenarios';
 import type { Service } from './service';
 
 /** Refuses, having changed nothing, where the scenario needs faults and none can be made. */
-export function refuseWithoutFaults(
-  scenario: Scenario,
-  fault: FaultPort | null,
-  context: OperatorContext,
-): void {
-  const first = context.sites[0];
-  if (fault !== null || first === undefined || scenario.faults(first).length === 0) return;
+export function refuseWithoutFaults(scenario: Scenario, fault: FaultPort | null): void {
+  if (fault !== null || isHarmless(scenario)) return;
   throw new UsageError(`${scenario.name} breaks things, and no --fault-command says how`, {
     next: ['in production drill the planned switch: failover drill planned-switch'],
   });

@@ -73,6 +73,8 @@ export class FakeSite {
     if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
+  readonly vetoes: unknown[] = [];
+
   /** Ends open connections, as an edge does when its site stops being active. */
   closeConnections(): void {
     for (const socket of this.sockets) socket.destroy();
@@ -94,6 +96,7 @@ export class FakeSite {
       ageSeconds: 0.1,
       detail: '',
     };
+    const well = { health: 'healthy' as const, ageSeconds: 0.1, detail: '' };
     return {
       site: this.name,
       state: this.state,
@@ -103,7 +106,7 @@ export class FakeSite {
       writableForSeconds: this.holds ? 5 : null,
       witness: this.witness,
       peer: { health: 'healthy', state: null, promotable: null },
-      canary: { inference: canary, vectors: { health: 'healthy', ageSeconds: 0.1, detail: '' } },
+      canary: { inference: canary, vectors: well, edge: well },
       promotable: {
         promotable: this.state === 'standby' && this.promotableReasons.length === 0,
         site: this.name,

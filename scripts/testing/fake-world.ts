@@ -28,6 +28,8 @@ export class FakeWorld implements FaultPort {
   loseOnSwitch: number[] = [];
   /** A promotion is refused until the lost holder has been gone for this long; null: always. */
   manualAfterMs: number | null = null;
+  /** The other site takes over where it must not. */
+  partitionSwitches = false;
   private lostAt = 0;
   private published: { info: PublishInfo; data: Data } | null = null;
   private readonly pending = new AbortController();
@@ -152,13 +154,18 @@ export class FakeWorld implements FaultPort {
       case 'cont-process':
         site.hung = false;
         return;
+      case 'partition':
+        if (this.partitionSwitches) this.handOver(this.uk, this.eu, 'expired');
+        return;
+      case 'heal':
+        return;
       default:
         throw new Error(`the fake world knows no fault ${words.join(' ')}`);
     }
   }
 
   /** POST /failover/<what> at a site. */
-  async command(site: FakeSite, what: string, _body: unknown): Promise<[number, unknown]> {
+  async command(site: FakeSite, what: string, body: unknown): Promise<[number, unknown]> {
     const peer = site === this.uk ? this.eu : this.uk;
     switch (what) {
       case 'publish': {
@@ -184,6 +191,9 @@ export class FakeWorld implements FaultPort {
         this.copyToPeer(peer, site);
         site.state = 'standby';
         return [200, site.applied];
+      case 'veto':
+        site.vetoes.push(body);
+        return [200, { mode: 'veto' }];
       case 'promote':
         if (peer.up || this.manualAfterMs === null || Date.now() - this.lostAt < this.manualAfterMs) {
           return [409, { error: { code: 'HOLDER_ALIVE', message: `${peer.name} may still hold the lease` } }];

@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { AGENT_PORT, GATEWAY_PORT } from '../../../infra/contract/agent-api';
 import { agentCredentials } from '../../../infra/contract/agent-credentials';
+import { AGENT_REQUESTS_DIRECTORY } from '../../../infra/contract/server-paths';
 import type { CredentialName } from '../../../infra/contract/site-spec';
 import { checkPort } from '../checks';
 import type { Converger } from '../converge';
@@ -14,6 +16,7 @@ import {
 import { BUNDLE_INPUTS, ensureUnit } from '../service';
 import { loadCredentials, renderUnit, sandbox } from '../unit-text';
 import type { SectionContext } from './context';
+import { applyEngineRestart } from './engine-restart';
 import { QDRANT_USER, SNAPSHOTS_DIRECTORY } from './vectors';
 
 export const AGENT_UNIT = 'failover-agent.service';
@@ -34,6 +37,7 @@ export async function applyAgent({ converger, document }: SectionContext): Promi
   await converger.tree(SNAPSHOTS_DIRECTORY, 0o2770, qdrant);
   await converger.configDirectory();
   await converger.file(AGENT_CONFIG_PATH, `${JSON.stringify(spec, null, 2)}\n`);
+  await applyEngineRestart(converger, AGENT_USER, spec.switching.engineRestartsPerHour);
   await ensureUnit(converger, {
     name: AGENT_UNIT,
     content: agentUnit(credentials),
@@ -66,6 +70,8 @@ export function agentUnit(credentials: readonly CredentialName[]): string {
         `ExecStart=${NODE_PATH} --max-semi-space-size=1 ${BUNDLE_PATH} run`,
         'StateDirectory=failover-agent',
         'StateDirectoryMode=0750',
+        `RuntimeDirectory=${basename(AGENT_REQUESTS_DIRECTORY)}`,
+        'RuntimeDirectoryMode=0700',
         'Restart=always',
         'RestartSec=1',
         'TimeoutStopSec=15',

@@ -5,9 +5,10 @@ import * as path from 'node:path';
 import { agentCredentials } from '../../../infra/contract/agent-credentials';
 import { fullDocument, makePair } from '../testing/documents';
 import { acmeUnit } from './acme';
-import { agentUnit } from './agent';
+import { AGENT_USER, agentUnit } from './agent';
 import { dnsUnit } from './dns';
 import { edgeUnit } from './edge';
+import { engineRestartPathUnit, engineRestartUnit } from './engine-restart';
 import { firewallUnit } from './firewall';
 import { containerUnit, venvUnit } from './inference';
 import { logsTimer, logsUnit } from './logs';
@@ -32,6 +33,8 @@ const UNITS: Record<string, string> = {
   'failover-agent.service': agentUnit(agentCredentials(document.agent!)),
   'failover-dns.service': dnsUnit(),
   'failover-edge.service': edgeUnit(),
+  'failover-engine-restart.service': engineRestartUnit(AGENT_USER, 2),
+  'failover-engine-restart.path': engineRestartPathUnit(),
   'failover-firewall.service': firewallUnit(),
   'failover-vllm.service': venvUnit(inference, PROGRAM),
   'failover-vllm-container.service': containerUnit(inference, IMAGE, 'all'),
@@ -101,8 +104,8 @@ describe('units', () => {
   });
 
   it.each(
-    [...SERVICES, 'failover-publish.timer', 'failover-logs.timer'].filter(
-      (name) => !/publish\.service|logs\.service|acme/.test(name),
+    [...SERVICES, 'failover-publish.timer', 'failover-logs.timer', 'failover-engine-restart.path'].filter(
+      (name) => !/publish\.service|logs\.service|engine-restart\.service|acme/.test(name),
     ),
   )('%s starts at boot', (name) => {
     expect(setting(UNITS[name] ?? '', 'WantedBy')[0]).toMatch(/^(multi-user|timers)\.target$/);
@@ -159,6 +162,25 @@ describe.each([
   });
 });
 
+it('gives HAProxy its keys anew at each reload, tries them, and leaves none when it stops', () => {
+  const unit = UNITS['failover-edge.service'] ?? '';
+  const [folder, ...rest] = setting(unit, 'ExecReload');
+  expect(folder).toBe('+/usr/bin/install -o root -g failover-edge -m 0750 -d /run/failover-edge-keys');
+  expect(rest.slice(0, 3)).toEqual(
+    ['edge-tls.pem', 'edge-client-keys', 'edge-upstream.map'].map(
+      (name) =>
+        '+/usr/bin/install -o root -g failover-edge -m 0440 ' +
+        `-T /etc/failover/credentials/${name} /run/failover-edge-keys/${name}`,
+    ),
+  );
+  expect(rest.slice(3)).toEqual([
+    '/usr/sbin/haproxy -c -f /etc/failover/edge/haproxy.cfg',
+    '/bin/kill -USR2 $MAINPID',
+  ]);
+  expect(setting(unit, 'ExecStartPre')).toEqual([folder, ...rest.slice(0, 4)]);
+  expect(setting(unit, 'ExecStopPost')).toEqual(['+/bin/rm -rf /run/failover-edge-keys']);
+});
+
 it('runs the container from an image pinned by digest, without pulling another', () => {
   const start = setting(UNITS['failover-vllm-container.service'] ?? '', 'ExecStart')[0];
   expect(start).toContain(IMAGE);
@@ -169,4 +191,41 @@ it('runs the container from an image pinned by digest, without pulling another',
 it('fires timers from start to start and to the second', () => {
   expect(timerUnit('publish', 3600)).toContain('OnUnitActiveSec=3600s\nAccuracySec=1s');
   expect(timerUnit('apply', 10)).toContain('OnUnitActiveSec=10s\nAccuracySec=100ms');
+});
+
+describe('the unit that restarts a stuck engine', () => {
+  const unit = UNITS['failover-engine-restart.service'] ?? '';
+  const path = UNITS['failover-engine-restart.path'] ?? '';
+
+  it('trap 7: kills the whole control group, without a drain that a stuck engine would not do', () => {
+    expect(setting(unit, 'ExecStart')[0]).toMatch(
+      /systemctl .*kill --signal=SIGKILL --kill-whom=all failover-vllm\.service$/,
+    );
+  });
+
+  it('starts it again only if it ran, so that one stopped by a person stays stopped', () => {
+    expect(setting(unit, 'ExecStart')[1]).toMatch(/try-restart failover-vllm\.service$/);
+    expect(setting(unit, 'ExecStart')).toHaveLength(2);
+  });
+
+  it('is started by a file of the agent’s whose content nothing reads', () => {
+    const [request] = setting(path, 'PathExists');
+    const folder = setting(UNITS['failover-agent.service'] ?? '', 'RuntimeDirectory')[0];
+    expect(request).toBe(`/run/${folder}/restart-engine`);
+    expect(setting(path, 'Unit')).toEqual(['failover-engine-restart.service']);
+    const mentions = unit.split('\n').filter((line) => line.includes(request ?? ''));
+    expect(mentions).toEqual([`ExecStartPre=/usr/bin/rm -f ${request}`]);
+    expect(unit).not.toMatch(/^(StandardInput|EnvironmentFile|LoadCredential)=|\/sh /m);
+  });
+
+  it('removes that file as the agent’s own user: root follows no path that the agent may change', () => {
+    expect(setting(unit, 'User')).toEqual(['failover-agent']);
+    expect(setting(unit, 'ExecStartPre')[0]).not.toMatch(/^[+!]/);
+    expect(setting(unit, 'CapabilityBoundingSet')).toEqual(['']);
+  });
+
+  it('is bounded by systemd too, for an agent that has lost its count', () => {
+    expect(setting(unit, 'StartLimitIntervalSec')).toEqual(['1h']);
+    expect(setting(unit, 'StartLimitBurst')).toEqual(['3']);
+  });
 });

@@ -1,5 +1,6 @@
 /** What must never happen, whatever the world does; and that somebody serves in the end. */
 import type { Lease } from '../../../infra/contract/agent-api';
+import type { Action } from '../model';
 
 export class InvariantBrokenError extends Error {
   readonly code = 'INVARIANT_BROKEN';
@@ -29,6 +30,15 @@ export function checkLeaseChange(before: Lease | null, after: Lease, accepted: b
   } else if (after.epoch !== before.epoch + 1) {
     broken('epoch grows by one', told);
   }
+}
+
+/** While a restarted engine has its chance, its site hands over to nobody by itself. */
+export function checkPatience(site: string, actions: readonly Action[], now: number): void {
+  const decided = actions.some(
+    (action) =>
+      action.type === 'emit' && /^handover-sick/.test(action.detail) && action.kind === 'handover-decided',
+  );
+  if (decided) broken('a hand-over waits for a restarted engine', `${site} decides at ${now}`);
 }
 
 /** Watches acknowledged writes: none by an earlier holder once a later one has acknowledged. */

@@ -4,7 +4,7 @@ import type { step } from '../core';
 import type { LeaseEvent, LeaseState } from '../model';
 import { EMPTY_STATE } from '../ports';
 import type { Mutation } from './mutation';
-import { both, type Fault } from './plan';
+import { both, type Fault, type Plan } from './plan';
 
 type Step = typeof step;
 
@@ -77,6 +77,18 @@ const lateSwap: fc.Arbitrary<readonly Fault[]> = fc
     { kind: 'crash-on', site: 'a', action: 'write', nth, before: false, at: at + later, ms },
   ]);
 
+/** The holder is lost, and somebody has told the other site to stay as it is. */
+const vetoed: fc.Arbitrary<Pick<Plan, 'faults' | 'mode' | 'cooldownMs'>> = fc
+  .record({ at: fc.integer({ min: 11_000, max: 13_000 }), ms: fc.constant(25_000) })
+  .map((when) => ({
+    mode: 'automatic' as const,
+    cooldownMs: 0,
+    faults: [
+      { kind: 'veto' as const, site: 'b' as const, at: 10_000, ms: 18_000 },
+      { ...when, kind: 'crash' as const, site: 'a' as const },
+    ],
+  }));
+
 const quickSwitch: fc.Arbitrary<readonly Fault[]> = fc
   .integer({ min: 10_000, max: 20_000 })
   .map((at) => [{ kind: 'switch', site: 'a', at, ms: 0 }]);
@@ -88,6 +100,11 @@ const lateSwapAnswer: fc.Arbitrary<readonly Fault[]> = fc
     { kind: 'switch', site: 'a', at, ms: 0 },
     { kind: 'slow', at: at + later, ms: 3000, links: ['w>a'] },
   ]);
+
+/** The engine of the holder, a, is restarted and does not come back. */
+const sickHolder: fc.Arbitrary<readonly Fault[]> = fc
+  .integer({ min: 10_000, max: 20_000 })
+  .map((at) => [{ kind: 'canary', site: 'a', at, ms: 18_000, graceMs: 5000 }]);
 
 export const MUTANTS: readonly Mutation[] = [
   {
@@ -250,6 +267,28 @@ export const MUTANTS: readonly Mutation[] = [
         ? { ...event, status: { ...event.status, promotable: true, state: 'standby' } }
         : event,
     ),
+  },
+  {
+    name: 'a switch is not told before it happens',
+    config: (config) => (config.mode === 'veto' ? { ...config, mode: 'automatic' } : config),
+  },
+  {
+    name: 'a veto is not looked at',
+    step: seeing((state) => ({ ...state, vetoUntil: -Infinity })),
+    focus: vetoed,
+  },
+  {
+    name: 'a veto is forgotten at a restart',
+    load: (disk) => ({ ...disk, veto: null }),
+    focus: vetoed.map((world) => ({
+      ...world,
+      faults: [...world.faults, { kind: 'crash' as const, site: 'b' as const, at: 10_600, ms: 300 }],
+    })),
+  },
+  {
+    name: 'a restarted engine is not waited for',
+    step: hearing((event) => ({ ...event, local: { ...event.local, recovering: false } })),
+    focus: sickHolder.map((faults) => ({ faults, mode: 'automatic' as const, cooldownMs: 0 })),
   },
   {
     name: 'there is no cooldown',

@@ -1,5 +1,6 @@
 /** Worlds to try: clocks, timings and what goes wrong when, as fast-check draws them. */
 import * as fc from 'fast-check';
+import type { SwitchingMode } from '../../../infra/contract/site-spec';
 import type { Action } from '../model';
 import type { Link } from './network';
 
@@ -9,7 +10,9 @@ type At = { readonly at: number; readonly ms: number };
 export type Fault = At &
   (
     | { readonly kind: 'cut' | 'slow'; readonly links: readonly Link[] }
-    | { readonly kind: 'pause' | 'crash' | 'canary' | 'unpromotable'; readonly site: SiteName }
+    | { readonly kind: 'pause' | 'crash' | 'unpromotable'; readonly site: SiteName }
+    /** The hand-over waits `graceMs` for a restart of the engine. */
+    | { readonly kind: 'canary'; readonly site: SiteName; readonly graceMs: number }
     /** The nth action of its type, counted from `at`, finds the process stopped or dead. */
     | {
         readonly kind: 'pause-on' | 'crash-on';
@@ -20,6 +23,8 @@ export type Fault = At &
       }
     | { readonly kind: 'promote'; readonly site: SiteName; readonly accept: boolean }
     | { readonly kind: 'switch' | 'reprotect'; readonly site: SiteName }
+    /** A no that lasts for `ms`, said to one site. */
+    | { readonly kind: 'veto'; readonly site: SiteName }
   );
 
 export interface Plan {
@@ -27,7 +32,9 @@ export interface Plan {
   readonly seed: number;
   readonly marginMs: number;
   readonly drift: number;
-  readonly mode: 'manual' | 'automatic';
+  readonly mode: SwitchingMode;
+  /** In mode veto. */
+  readonly graceMs: number;
   readonly cooldownMs: number;
   /** Rates of the two clocks, from -1 (slowest allowed) to 1. */
   readonly clocks: readonly [number, number];
@@ -65,6 +72,7 @@ const ms = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 3000, max: 18_000 }) },
 );
 const links = fc.constantFrom(...LINK_PATTERNS);
+const graceMs = fc.constantFrom(0, 0, 1000, 5000);
 const action = fc.constantFrom<Action['type']>(
   'persist',
   'write',
@@ -94,7 +102,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
       before: fc.boolean(),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('canary' as const), at, ms, site }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('canary' as const), at, ms, site, graceMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('unpromotable' as const), at, ms, site }) },
   {
     weight: 2,
@@ -104,13 +112,15 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constantFrom('switch' as const, 'reprotect' as const), at, ms, site }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('veto' as const), at, ms, site }) },
 );
 
 export const plan: fc.Arbitrary<Plan> = fc.record({
   seed: fc.integer({ min: 1, max: 2 ** 30 }),
   marginMs: fc.constantFrom(200, 1000),
   drift: fc.constantFrom(0.0005, 0.02, 0.2),
-  mode: fc.constantFrom('automatic' as const, 'automatic' as const, 'automatic' as const, 'manual' as const),
+  mode: fc.constantFrom<SwitchingMode>('automatic', 'automatic', 'automatic', 'veto', 'veto', 'manual'),
+  graceMs: fc.constantFrom(500, 4000),
   cooldownMs: fc.constantFrom(0, 3000, 10_000),
   clocks: fc.tuple(fc.constantFrom(-1, 0, 1), fc.constantFrom(-1, 0, 1)),
   faults: fc.array(fault, { minLength: 1, maxLength: 8, size: 'max' }),

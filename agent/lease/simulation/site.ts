@@ -14,6 +14,7 @@ import type {
 import { EMPTY_STATE, type PersistedState } from '../ports';
 import { tickEveryMs } from '../timing';
 import { holdsLease, isWritable, siteState } from '../view';
+import { checkPatience } from './invariants';
 import type { Mutation } from './mutation';
 import { REQUEST_TIMEOUT_MS, type SiteName } from './plan';
 import type { World } from './world';
@@ -31,6 +32,7 @@ export class SimulatedSite {
   alive = true;
   data = new Set<number>();
   canaryFailsUntil = 0;
+  recoveringUntil = 0;
   unpromotableUntil = 0;
   startedAt = 0;
   /** Counts processes, so that nothing meant for a dead one reaches its successor. */
@@ -76,11 +78,16 @@ export class SimulatedSite {
     return now >= this.canaryFailsUntil && now >= this.unpromotableUntil;
   }
 
+  recovering(): boolean {
+    return this.world.agenda.now < Math.min(this.recoveringUntil, this.canaryFailsUntil);
+  }
+
   start(): void {
     this.process += 1;
     this.alive = true;
     this.pausedUntil = 0;
     this.startedAt = this.world.agenda.now;
+    this.world.proposedAt.delete(this.name);
     const persisted = this.mutation.load?.(this.disk) ?? this.disk;
     this.state = initialState(this.config, persisted, `${this.name}${this.process}`, this.localNow());
     this.state = this.mutation.started?.(this.state, this.localNow()) ?? this.state;
@@ -128,10 +135,12 @@ export class SimulatedSite {
           reasons: promotable ? [] : [{ code: 'SIMULATED', message: 'not promotable now' }],
         },
         canary: now < this.canaryFailsUntil ? 'failing' : 'healthy',
+        recovering: this.recovering(),
         dataAgeSeconds: 10,
       },
     });
     this.state = result.state;
+    if (this.recovering()) checkPatience(this.name, result.actions, now);
     for (const action of result.actions) if (action.type === 'write') this.world.decided(this, action.lease);
     this.performFrom(result.actions, 0, this.process);
     return result.actions;

@@ -36,6 +36,10 @@ export class World {
   private readonly sites: Readonly<Record<SiteName, SimulatedSite>>;
   private readonly decisions = new Map<string, Decided>();
   private readonly tainted: Record<SiteName, number | null> = { a: null, b: null };
+  /** Since when each site has told what it means to do; a restart forgets it. */
+  readonly proposedAt = new Map<SiteName, number>();
+  /** Shortest time that a veto on a site's disk can last. */
+  private readonly vetoedUntil: Record<SiteName, number> = { a: -Infinity, b: -Infinity };
   private lastChangeAt = -Infinity;
   private lastWritableAt = -Infinity;
   private requests = 0;
@@ -61,7 +65,7 @@ export class World {
     for (const fault of plan.faults) agenda.at(fault.at, () => this.strike(fault));
     this.write(0);
     agenda.at(HEAL_AT_MS, () => this.heal());
-    const end = HEAL_AT_MS + 5000 + 4 * TTL_MS + plan.cooldownMs;
+    const end = HEAL_AT_MS + 5000 + 4 * TTL_MS + plan.cooldownMs + this.silenceMs();
     agenda.runUntil(end, () => this.watch());
     this.checkService();
   }
@@ -92,10 +96,13 @@ export class World {
       promotable: site.promotable(),
       tainted: this.tainted[site.name],
     });
-    if (entry.cause === 'expired' || entry.cause === 'handover-sick') this.checkCooldown(site);
+    if (entry.cause !== 'expired' && entry.cause !== 'handover-sick') return;
+    this.checkCooldown(site);
+    this.checkSilence(site);
   }
 
   persisted(site: SimulatedSite, value: PersistedState): void {
+    this.noteVeto(site, value);
     const held = this.tainted[site.name];
     if (held === null) return;
     const clean = value.cleanHandoverEpoch === held;
@@ -104,11 +111,19 @@ export class World {
     if (clean || reprotected) this.tainted[site.name] = null;
   }
 
+  private noteVeto(site: SimulatedSite, { veto }: PersistedState): void {
+    if (veto === null) return;
+    const until = Date.parse(veto.at) + veto.forSeconds * 1000 * (1 - this.plan.drift);
+    this.vetoedUntil[site.name] = Math.max(this.vetoedUntil[site.name], until);
+  }
+
   acknowledged(id: number, epoch: number, site: SiteName): void {
     this.acknowledgements.add(id, epoch, site, this.agenda.now);
   }
 
   told(site: SimulatedSite, kind: string, detail: string): void {
+    if (kind === 'switch-proposed') this.proposedAt.set(site.name, this.agenda.now);
+    if (/^proposed .* withdrawn/.test(detail)) this.proposedAt.delete(site.name);
     this.note(`${site.name} ${kind} ${detail}`);
   }
 
@@ -122,6 +137,7 @@ export class World {
       marginMs: plan.marginMs,
       drift: plan.drift,
       mode: plan.mode,
+      graceMs: plan.graceMs,
       cooldownMs: plan.cooldownMs,
       maxSwitchesPerHour: 100,
       handoverSyncMs: 2000,
@@ -175,6 +191,24 @@ export class World {
     }
   }
 
+  /** A veto that is on disk is heeded, whatever restarts; and nobody switches without having told it in time. */
+  private checkSilence(site: SimulatedSite): void {
+    const { now } = this.agenda;
+    const until = this.vetoedUntil[site.name];
+    if (now < until) broken('a veto is heeded', `${site.name} switches ${until - now} ms before it ends`);
+    if (this.plan.mode !== 'veto') return;
+    const silence = (now - (this.proposedAt.get(site.name) ?? Infinity)) * (1 + this.plan.drift);
+    if (silence < this.plan.graceMs - 1)
+      broken('a switch is told in time', `${site.name}, ${silence} ms before`);
+  }
+
+  /** How much longer than in mode automatic it may take until somebody serves: vetoes, begun anew by a restart, and silences. */
+  private silenceMs(): number {
+    const vetoes = this.plan.faults.filter(({ kind }) => kind === 'veto').map(({ ms }) => ms);
+    const grace = this.plan.mode === 'veto' ? 2 * this.plan.graceMs : 0;
+    return grace + Math.max(0, ...vetoes) * (1 + this.plan.drift);
+  }
+
   private checkNothingLost(receiver: SimulatedSite, epoch: number): void {
     const lost = this.acknowledgements.ids.filter((ack) => ack.epoch === epoch && !receiver.data.has(ack.id));
     if (lost.length > 0) broken('a clean hand-over loses nothing', `${lost.length} writes of epoch ${epoch}`);
@@ -193,6 +227,7 @@ export class World {
         return this.site(fault.site).crash(fault.ms);
       case 'canary':
         this.site(fault.site).canaryFailsUntil = this.agenda.now + fault.ms;
+        this.site(fault.site).recoveringUntil = this.agenda.now + fault.graceMs;
         return;
       case 'unpromotable':
         this.site(fault.site).unpromotableUntil = this.agenda.now + fault.ms;
@@ -201,6 +236,8 @@ export class World {
       case 'crash-on':
         this.site(fault.site).traps.push({ ...fault, left: fault.nth });
         return;
+      case 'veto':
+        return this.veto(this.site(fault.site), fault.ms);
       case 'promote':
       case 'switch':
       case 'reprotect':
@@ -221,6 +258,11 @@ export class World {
         this.reprotect(site);
       }
     });
+  }
+
+  private veto(site: SimulatedSite, ms: number): void {
+    const request = { by: 'operator', reason: 'drill', forSeconds: ms / 1000 };
+    site.inProcess(site.process, () => void site.feed({ type: 'veto', request }));
   }
 
   private reprotect(site: SimulatedSite): void {
@@ -267,7 +309,7 @@ export class World {
     const could = survivors.filter((site) => {
       if (site.name === holder) return site.state.persisted.reprotecting === false;
       if (holder === null) return site.name === 'a';
-      return this.plan.mode === 'automatic' && lineageReason(site.state.persisted) === null;
+      return this.plan.mode !== 'manual' && lineageReason(site.state.persisted) === null;
     });
     if (could.length > 0) {
       const names = could.map((site) => site.name).join(' and ');

@@ -82,7 +82,15 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
     peer: { site: peer, host: `${peer}.test`, addresses: ['192.0.2.1'] },
     initialHolder: site === 'uk',
     lease: { ttlSeconds: 6, safetyMarginSeconds: 1, maxClockDriftPpm: 500, requestTimeoutSeconds: 1 },
-    switching: { mode: 'automatic', cooldownSeconds: 0, maxSwitchesPerHour: 3, handoverSyncSeconds: 2 },
+    switching: {
+      mode: 'automatic',
+      vetoSeconds: 1,
+      cooldownSeconds: 0,
+      maxSwitchesPerHour: 3,
+      handoverSyncSeconds: 2,
+      engineRestartGraceSeconds: 0,
+      engineRestartsPerHour: 0,
+    },
     canary: {
       intervalSeconds: 1,
       timeoutSeconds: 1,
@@ -100,7 +108,7 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
     },
     snapshots: { rpoSeconds: 60, retain: 2, holdWritesSeconds: 1 },
     parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
-    inference: { port: 8000, modelName: 'm' },
+    inference: { port: 8000, modelName: 'm', startTimeoutSeconds: 600 },
     vectors: { port: 6333 },
     ...change,
   };
@@ -115,6 +123,7 @@ export class TestSite {
   seesPeer = true;
   promotable = true;
   canary: Health = 'healthy';
+  recovering = false;
   sync: PublishInfo | null = { id: 'p', site: 'uk', epoch: 1, points: 1, bytes: 1 };
   /** Looks into the moment of the last sync. */
   onSync: () => void = () => undefined;
@@ -149,6 +158,7 @@ export class TestSite {
       local: {
         promotable: () => this.promotableResponse(),
         canary: () => ({ health: this.canary, since: 0 }),
+        recovering: () => this.recovering,
         dataAgeSeconds: () => 42,
         finalSync: () => {
           this.onSync();

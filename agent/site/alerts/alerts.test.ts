@@ -34,11 +34,17 @@ const WELL: Facts = {
   holds: true,
   lease: { epoch: 3, holder: 'uk' },
   promotable: { promotable: false, reasons: [] },
-  canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  canary: {
+    inference: { health: 'healthy', detail: '' },
+    vectors: { health: 'healthy', detail: '' },
+    edge: { health: 'healthy', detail: '' },
+  },
+  engineRestarts: { inLastHour: 0, perHour: 2 },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,
   dnsRecord: undefined,
+  proposal: undefined,
 };
 const SICK: Facts = {
   ...WELL,

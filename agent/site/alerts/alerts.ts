@@ -3,7 +3,7 @@
  * is ever waited for by the lease.
  */
 import { z } from 'zod';
-import type { AgentEvent, AlertsStatus } from '../../../infra/contract/agent-api';
+import { CANARY_PARTS, type AgentEvent, type AlertsStatus } from '../../../infra/contract/agent-api';
 import type { AlertsSpec, AlertTargetKind } from '../../../infra/contract/outward-spec';
 import type { Logger } from '../../shared/logger';
 import { messageOf } from '../errors';
@@ -160,8 +160,7 @@ export class Alerts {
 
   /** Just started, a site knows nothing of itself: what was open before is not over because of that. */
   private isSettled({ state, canary }: AlertFacts): boolean {
-    const known =
-      state !== 'unknown' && canary.inference.health !== 'unknown' && canary.vectors.health !== 'unknown';
+    const known = state !== 'unknown' && CANARY_PARTS.every((part) => canary[part].health !== 'unknown');
     const upMs = this.options.clock.monotonicMs() - this.startedAt;
     this.settled ||= known || upMs >= this.options.spec.unprotectedAfterSeconds * 1000;
     return this.settled;

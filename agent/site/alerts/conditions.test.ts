@@ -7,12 +7,18 @@ const WELL: AlertFacts = {
   holds: true,
   lease: { epoch: 3, holder: 'uk' },
   promotable: { promotable: false, reasons: [{ code: 'ALREADY_HOLDER', message: 'holds it' }] },
-  canary: { inference: { health: 'healthy', detail: '' }, vectors: { health: 'healthy', detail: '' } },
+  canary: {
+    inference: { health: 'healthy', detail: '' },
+    vectors: { health: 'healthy', detail: '' },
+    edge: { health: 'healthy', detail: '' },
+  },
+  engineRestarts: { inLastHour: 0, perHour: 2 },
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,
   leaseAlerts: new Map(),
   dnsRecord: undefined,
+  proposal: undefined,
   tookOver: null,
   unprotectedAfterSeconds: 300,
 };
@@ -52,6 +58,21 @@ it.each<[string, AlertFacts, string[]]>([
     ['promotion-pending critical 0'],
   ],
   [
+    'about to take over',
+    {
+      ...STANDBY,
+      proposal: {
+        kind: 'claim',
+        to: 'uk',
+        wrong: 'eu has not renewed its lease in time',
+        sinceSeconds: 1,
+        decidesInSeconds: 59,
+        decidesAt: '2026-11-23T03:00:59.000Z',
+      },
+    },
+    ['proposed-claim critical 0'],
+  ],
+  [
     'kept from taking over',
     { ...STANDBY, leaseAlerts: new Map([['CLAIM_BLOCKED_COOLDOWN', 'too soon']]) },
     ['lease-claim-blocked-cooldown critical 0'],
@@ -82,6 +103,13 @@ it.each<[string, AlertFacts, string[]]>([
     { ...WELL, canary: { ...WELL.canary, inference: { health: 'unknown', detail: '' } } },
     ['canary-inference-unknown critical 300'],
   ],
+  [
+    'out of restarts',
+    { ...WELL, engineRestarts: { inLastHour: 2, perHour: 2 } },
+    ['engine-restarts error 0'],
+  ],
+  ['not out of restarts', { ...WELL, engineRestarts: { inLastHour: 1, perHour: 2 } }, []],
+  ['never restarting', { ...WELL, engineRestarts: { inLastHour: 0, perHour: 0 } }, []],
   ['late with its publishes', { ...WELL, publishedAgeSeconds: 3601 }, ['rpo error 0']],
   ['late with what it applies', { ...STANDBY, dataAgeSeconds: 3601 }, ['rpo error 0']],
   [
@@ -120,3 +148,21 @@ it.each(['LEASE_MISSING', 'LEASE_NOT_OURS', 'FAILSAFE', 'SICK_HOLDER'])(
     expect(brief({ ...STANDBY, leaseAlerts: new Map([[code, 'was so']]) })).toEqual([]);
   },
 );
+
+it('tells who is asked for a veto what is wrong, what it costs, when it happens and what to type', () => {
+  const proposal = {
+    kind: 'claim' as const,
+    to: 'uk',
+    wrong: 'eu has not renewed its lease in time',
+    sinceSeconds: 1,
+    decidesInSeconds: 59,
+    decidesAt: '2026-11-23T03:00:59.000Z',
+  };
+  const [condition] = conditionsOf({ ...STANDBY, proposal });
+  expect(condition?.summary).toBe('uk takes over at 2026-11-23T03:00:59.000Z unless somebody vetoes it');
+  expect(condition?.detail.split('\n')).toEqual([
+    'eu has not renewed its lease in time (told 1 s ago). uk can take over; its data is 100 s old, which is what would be lost.',
+    'To stop it: failover veto --by NAME --reason TEXT --for 30m',
+    'To do it now: failover promote --site uk --by NAME --reason TEXT',
+  ]);
+});

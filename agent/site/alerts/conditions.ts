@@ -1,12 +1,16 @@
 /** What a person should be told of this site, from what is known of it. Pure; how long a condition must last comes with it. */
-import type {
-  AgentEvent,
-  AlertSeverity,
-  DnsRecordStatus,
-  Health,
-  PromotableResponse,
-  SiteState,
+import {
+  CANARY_PARTS,
+  type AgentEvent,
+  type AlertSeverity,
+  type CanaryPart,
+  type DnsRecordStatus,
+  type Health,
+  type PromotableResponse,
+  type ProposalStatus,
+  type SiteState,
 } from '../../../infra/contract/agent-api';
+import type { EngineRestartsView } from '../recovery/engine-restart';
 
 /** This site has taken the lease, and no switch since has made that history. */
 export interface TookOver {
@@ -21,9 +25,8 @@ export interface AlertFacts {
   readonly holds: boolean;
   readonly lease: { readonly epoch: number; readonly holder: string } | null;
   readonly promotable: Pick<PromotableResponse, 'promotable' | 'reasons'>;
-  readonly canary: Readonly<
-    Record<'inference' | 'vectors', { readonly health: Health; readonly detail: string }>
-  >;
+  readonly canary: Readonly<Record<CanaryPart, { readonly health: Health; readonly detail: string }>>;
+  readonly engineRestarts: EngineRestartsView;
   /** Of what this site holds in readiness; null for the holder and when unknown. */
   readonly dataAgeSeconds: number | null;
   /** Of this site's last publish. */
@@ -32,6 +35,8 @@ export interface AlertFacts {
   /** Codes that the lease keeper alerts of at this moment, with what it said. */
   readonly leaseAlerts: ReadonlyMap<string, string>;
   readonly dnsRecord: DnsRecordStatus | undefined;
+  /** What this site will do unless somebody says no. */
+  readonly proposal: ProposalStatus | undefined;
   readonly tookOver: TookOver | null;
   readonly unprotectedAfterSeconds: number;
 }
@@ -57,10 +62,12 @@ const LESSER: Readonly<Partial<Record<string, AlertSeverity>>> = { FAILSAFE: 'er
 export function conditionsOf(facts: AlertFacts): readonly Condition[] {
   return [
     ...fenced(facts),
+    ...proposal(facts),
     ...tookOver(facts),
     ...leaseAlerts(facts),
     ...protection(facts),
     ...canaries(facts),
+    ...engineRestarts(facts),
     ...recoveryPoint(facts),
     ...dns(facts),
   ];
@@ -74,6 +81,32 @@ function fenced({ site, state, lease }: AlertFacts): Condition[] {
     : 'No site is known to hold the lease: see `failover status`.';
   const condition = now('fenced', elsewhere ? 'warning' : 'critical', `${site} is fenced`, detail);
   return [elsewhere ? condition : { ...condition, afterSeconds: OWN_FENCED_SECONDS }];
+}
+
+/** The one alert that waits for an answer: what is wrong, since when, what will happen when, and how to stop or hasten it. */
+function proposal({
+  site,
+  proposal: proposed,
+  promotable,
+  canary,
+  dataAgeSeconds,
+  holds,
+}: AlertFacts): Condition[] {
+  if (proposed === undefined) return [];
+  const { kind, to, wrong, sinceSeconds, decidesAt } = proposed;
+  const here = `Here: ${CANARY_PARTS.map((part) => `${part} ${canary[part].health} (${canary[part].detail})`).join(', ')}.`;
+  const age = dataAgeSeconds === null ? 'of unknown age' : `${Math.round(dataAgeSeconds)} s old`;
+  const verdict = holds
+    ? `${here} A last publish comes first; nothing is lost if it succeeds.`
+    : `${site} ${promotable.promotable ? 'can take over' : 'could not take over'}; its data is ${age}, which is what would be lost.`;
+  const sooner = kind === 'claim' ? `promote --site ${to}` : 'switch';
+  const detail = [
+    `${wrong} (told ${Math.round(sinceSeconds)} s ago). ${verdict}`,
+    'To stop it: failover veto --by NAME --reason TEXT --for 30m',
+    `To do it now: failover ${sooner} --by NAME --reason TEXT`,
+  ].join('\n');
+  const summary = `${to} takes over at ${decidesAt} unless somebody vetoes it`;
+  return [now(`proposed-${kind}`, 'critical', summary, detail)];
 }
 
 function tookOver({ site, state, lease, tookOver: taken }: AlertFacts): Condition[] {
@@ -141,7 +174,7 @@ function protection(facts: AlertFacts): Condition[] {
 }
 
 function canaries({ site, holds, canary, unprotectedAfterSeconds }: AlertFacts): Condition[] {
-  return (['inference', 'vectors'] as const).flatMap((part): Condition[] => {
+  return CANARY_PARTS.flatMap((part): Condition[] => {
     const { health, detail } = canary[part];
     const severity = holds ? 'critical' : 'error';
     if (health === 'failing')
@@ -154,6 +187,13 @@ function canaries({ site, holds, canary, unprotectedAfterSeconds }: AlertFacts):
       },
     ];
   });
+}
+
+/** The next stuck engine stays so, until the hour is over or a person restarts it. */
+function engineRestarts({ site, engineRestarts: { inLastHour, perHour } }: AlertFacts): Condition[] {
+  if (perHour === 0 || inLastHour < perHour) return [];
+  const summary = `the engine of ${site} has had all ${perHour} restarts of this hour`;
+  return [now('engine-restarts', 'error', summary, 'Why it sticks: `journalctl -u failover-vllm`.')];
 }
 
 /** By the holder the last publish counts, elsewhere what was applied. */

@@ -1,6 +1,6 @@
 /** Every path of the agent's API and what it answers. */
 import { z } from 'zod';
-import type { PromiseResponse } from '../../../infra/contract/agent-api';
+import { MAX_VETO_SECONDS, type PromiseResponse } from '../../../infra/contract/agent-api';
 import { mayServeInference, mayServeVectors } from '../edge-verdicts';
 import type { Operations } from '../operations';
 import type { KeeperPort } from '../ports';
@@ -9,6 +9,7 @@ import { post, type Answer, type Route } from './server';
 
 const Person = z.object({ by: z.string().min(1).max(200), reason: z.string().min(1).max(2000) });
 const Promote = Person.extend({ acceptDataLoss: z.boolean().optional() });
+const Veto = Person.extend({ forSeconds: z.number().min(0).max(MAX_VETO_SECONDS) });
 const PromiseBody = z.object({ from: z.string().min(1), epoch: z.number().int().nonnegative() });
 const PeerApply = z.object({ publishId: z.string().min(1).max(100) });
 const Nothing = z.unknown();
@@ -44,6 +45,10 @@ export function routes(options: RouteOptions): Route[] {
       ),
     ),
     post('/failover/switch', 'operator', Person, async (body) => ok(await operations.switch(body))),
+    post('/failover/veto', 'operator', Veto, async (body) => {
+      await keeper.veto(body);
+      return ok(keeper.switching());
+    }),
     post('/failover/reprotect', 'operator', Person, async (body) => ok(await operations.reprotect(body))),
     post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
     post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),

@@ -24,6 +24,8 @@ export interface CanaryOptions {
   readonly clock: SiteClock;
   /** Never takes longer than its own deadline. */
   readonly probe: () => Promise<ProbeResult>;
+  /** After each probe, with the verdict after and before it; called before anybody can see the new one. */
+  readonly onProbe?: (result: ProbeResult, health: Health, before: Health) => void;
   readonly onChange?: (health: Health, before: Health, detail: string) => void;
 }
 
@@ -84,9 +86,12 @@ export class Canary {
     this.verdict = judge(this.verdict, result.outcome, rules);
     this.detail = result.detail;
     this.probedAt = clock.monotonicMs();
-    if (this.verdict.health === before) return;
-    this.since = this.probedAt;
-    this.options.onChange?.(this.verdict.health, before, `${this.options.name}: ${result.detail}`);
+    const { health } = this.verdict;
+    if (health !== before) {
+      this.since = this.probedAt;
+      this.options.onChange?.(health, before, `${this.options.name}: ${result.detail}`);
+    }
+    this.options.onProbe?.(result, health, before);
   }
 
   private schedule(delayMs: number): void {

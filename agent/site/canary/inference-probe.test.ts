@@ -67,6 +67,7 @@ it('fails at once when the engine refuses the connection', async () => {
   expect(await probe.probe()).toMatchObject({
     outcome: 'failed',
     detail: expect.stringContaining('ECONNREFUSED'),
+    absent: true,
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });

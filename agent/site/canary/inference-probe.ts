@@ -60,7 +60,11 @@ export class InferenceProbe {
     } catch (error) {
       if (!isDeadline(error)) {
         this.last = null;
-        return { outcome: 'failed', detail: `engine does not answer: ${codeOf(error)} ${messageOf(error)}` };
+        return {
+          outcome: 'failed',
+          detail: `engine does not answer: ${codeOf(error)} ${messageOf(error)}`,
+          absent: codeOf(error) === 'ECONNREFUSED',
+        };
       }
       return this.judgeMissedDeadline();
     }

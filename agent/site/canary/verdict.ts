@@ -14,6 +14,8 @@ export type ProbeOutcome = 'ok' | 'failed' | 'saturated';
 export interface ProbeResult {
   readonly outcome: ProbeOutcome;
   readonly detail: string;
+  /** Nobody listens: the process is not there, or still starting. */
+  readonly absent?: boolean;
 }
 
 export interface VerdictRules {

@@ -1,5 +1,12 @@
 /** A lease keeper whose answers a test sets. */
-import type { Health, PublishInfo, SiteState, SwitchResponse } from '../../../infra/contract/agent-api';
+import type {
+  Health,
+  PublishInfo,
+  SiteState,
+  StatusResponse,
+  SwitchResponse,
+  VetoRequest,
+} from '../../../infra/contract/agent-api';
 import type { KeeperPort } from '../ports';
 
 export class FakeKeeper implements KeeperPort {
@@ -51,6 +58,16 @@ export class FakeKeeper implements KeeperPort {
   alertCodes: string[] = [];
   alerts(): readonly string[] {
     return this.alertCodes;
+  }
+
+  switchingView: StatusResponse['switching'] = { mode: 'automatic' };
+  switching(): StatusResponse['switching'] {
+    return this.switchingView;
+  }
+
+  readonly vetoes: VetoRequest[] = [];
+  async veto(request: VetoRequest): Promise<void> {
+    this.vetoes.push(request);
   }
 
   onPromise(): { granted: boolean; epoch: number } {

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { StatusResponse } from '../../../infra/contract/agent-api';
+import { ENGINE_RESTART_REQUEST } from '../../../infra/contract/server-paths';
 import { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import type { LeaseStore } from '../../lease';
 import { createLogger } from '../../shared/logger';
+import type { ProbeResult } from '../canary/verdict';
 import type { Credentials } from '../configuration';
 import { startSite, type Site } from '../site';
 import type { SnapshotStore } from '../snapshots/store';
@@ -61,7 +63,10 @@ export interface SiteSetup {
 /** A site that can be stopped and started again on the same state. */
 export class TestSite {
   readonly engine = new FakeEngine();
+  edge: ProbeResult = { outcome: 'ok', detail: 'edge answers' };
   readonly state: string;
+  /** At 0 a sick site hands over at once. */
+  engineRestartGraceSeconds = 0;
   site: Site | null = null;
   peer: TestSite | null = null;
   private enginePort = 0;
@@ -83,11 +88,13 @@ export class TestSite {
         store: { accessKey: 'a', secretKey: 'b' },
         ...setup.outward?.credentials,
       },
-      folders: { state: this.state, staging: setup.staging },
+      folders: { state: this.state, staging: setup.staging, requests: this.requests },
       stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
       ports: { agent: 0, gateway: 0 },
+      // No HAProxy here; a test may have it fail.
+      probeEdge: () => Promise.resolve(this.edge),
       // A peer that is down is a port where nobody listens.
       peerOrigin: () => `http://127.0.0.1:${this.peer?.site?.ports.agent ?? 1}`,
     });
@@ -104,6 +111,15 @@ export class TestSite {
     await this.halt();
     await this.engine.close();
     rmSync(this.state, { recursive: true, force: true });
+  }
+
+  /** What root's unit would see. */
+  get engineRestartRequest(): string {
+    return join(this.requests, ENGINE_RESTART_REQUEST);
+  }
+
+  private get requests(): string {
+    return join(this.state, 'requests');
   }
 
   status(): StatusResponse {
@@ -130,7 +146,13 @@ export class TestSite {
       peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },
       initialHolder: setup.site === 'uk',
       lease: { ttlSeconds: 2, safetyMarginSeconds: 0.2, requestTimeoutSeconds: 0.6 },
-      switching: { mode: 'automatic', cooldownSeconds: 0, maxSwitchesPerHour: 100, handoverSyncSeconds: 5 },
+      switching: {
+        mode: 'automatic',
+        cooldownSeconds: 0,
+        maxSwitchesPerHour: 100,
+        handoverSyncSeconds: 5,
+        engineRestartGraceSeconds: this.engineRestartGraceSeconds,
+      },
       canary: { intervalSeconds: 0.1, timeoutSeconds: 0.2, failureThreshold: 3, recoveryThreshold: 4 },
       store: {
         endpoint: 'http://127.0.0.1:1',

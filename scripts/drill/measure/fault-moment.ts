@@ -1,21 +1,23 @@
 /** When the fault happened, as narrowly as the clients can tell. */
 import type { DrillRecord } from '../record';
+import { scenarioOf } from '../scenarios';
 
 /**
  * A fault command takes time before it does anything (and more on a busy machine). Whatever the old site still answered
  * while it ran proves that the fault had not happened when that request was sent, so the latest such sending is a
  * lower bound of the moment: recovery counted from it can be overstated, never understated.
  *
- * A hung engine leaves everything but inference answering, so only requests for inference count there. A planned
+ * Only requests of the kind that the fault stops count: a hung engine leaves all but inference answering. A planned
  * switch begins with its request.
  */
 export function faultMoment(record: DrillRecord): number | null {
   const { faultStarted, faultDone } = record.marks;
-  if (faultStarted === null || record.scenario === 'planned-switch') return faultStarted;
+  const scenario = scenarioOf(record);
+  if (faultStarted === null || scenario.cause === 'planned') return faultStarted;
   const until = faultDone ?? Number.POSITIVE_INFINITY;
   const telling = new Set(
     record.clients
-      .filter((client) => record.scenario !== 'hung-engine' || client.what === 'inference')
+      .filter((client) => scenario.stops === 'everything' || client.what === scenario.stops)
       .map((client) => client.name),
   );
   return record.attempts

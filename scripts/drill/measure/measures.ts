@@ -1,5 +1,6 @@
 /** Everything that is measured from a drill's record, and whether the objectives held. */
 import type { DrillRecord } from '../record';
+import { scenarioOf } from '../scenarios';
 import { faultMoment } from './fault-moment';
 import { recoveryOf, summarise, type ClientSummary } from './outage';
 import { stagesOf, type Stage } from './stages';
@@ -107,12 +108,13 @@ function slowest(clients: readonly ClientMeasure[]): number | null {
 }
 
 function predictionFor(record: DrillRecord): Prediction | null {
-  switch (record.scenario) {
-    case 'region-loss':
+  switch (scenarioOf(record).cause) {
+    case 'holder-lost':
       return record.budget.rto.regionLoss;
-    case 'hung-engine':
+    case 'holder-sick':
       return record.budget.rto.sickHolder;
-    default:
+    case 'planned':
+    case null:
       return null;
   }
 }
@@ -121,7 +123,9 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
   const { rto, rpo } = record.budget;
   const all = measures.rto.allSeconds;
   const loss = measures.loss;
-  const planned = record.scenario === 'planned-switch';
+  const { expect, cause } = scenarioOf(record);
+  // A switch that was handed over in order, and one that did not happen, lose nothing.
+  const lossless = cause === 'planned' || expect === 'stay';
   const objectives: Objective[] = [
     {
       name: 'RTO, every client',
@@ -130,10 +134,10 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
       ok: all !== null && all <= rto.objectiveSeconds,
     },
     {
-      name: planned ? 'nothing lost by a planned switch' : 'RPO',
-      target: planned ? '0 points' : `≤ ${rpo.objectiveSeconds} s`,
+      name: lossless ? 'nothing lost' : 'RPO',
+      target: lossless ? '0 points' : `≤ ${rpo.objectiveSeconds} s`,
       measured: loss === null ? 'not measured' : `${loss.points} points, ${loss.seconds.toFixed(1)} s`,
-      ok: loss !== null && (planned ? loss.points === 0 : loss.seconds <= rpo.objectiveSeconds),
+      ok: loss !== null && (lossless ? loss.points === 0 : loss.seconds <= rpo.objectiveSeconds),
     },
     {
       name: 'double writes',
@@ -147,9 +151,11 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
       measured: `${measures.acksWithoutEpoch}`,
       ok: measures.acksWithoutEpoch === 0,
     },
+    ...switches(record, expect),
+    ...notMistaken(record),
     restored('after the failover', record.afterFailover, record.seedIds),
   ];
-  if (record.failback) {
+  if (record.failback && expect === 'switch') {
     const missing = measures.missingAfterFailback;
     objectives.push(
       {
@@ -162,6 +168,40 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
     );
   }
   return objectives;
+}
+
+/** Changes of holder between the fault and the failback. */
+export function switchesOf(record: DrillRecord): number | null {
+  const { startEpoch, history, marks } = record;
+  if (startEpoch === undefined || startEpoch === null || history.length === 0) return null;
+  const changes = history.filter((entry) => entry.epoch > startEpoch).length;
+  return changes - (marks.failbackDone === null ? 0 : 1);
+}
+
+function switches(record: DrillRecord, expect: 'switch' | 'stay'): Objective[] {
+  const count = switchesOf(record);
+  if (count === null) return [];
+  const wanted = expect === 'switch' ? 1 : 0;
+  return [
+    { name: 'changes of holder', target: String(wanted), measured: String(count), ok: count === wanted },
+  ];
+}
+
+/** An engine that is merely slow must not be called stuck. */
+function notMistaken(record: DrillRecord): Objective[] {
+  if (scenarioOf(record).overloads !== true) return [];
+  const { faultStarted } = record.marks;
+  const failing = record.events.filter(
+    (event) => event.kind === 'canary-failing' && Date.parse(event.at) >= (faultStarted ?? Infinity),
+  );
+  return [
+    {
+      name: 'a slow engine is not called stuck',
+      target: '0 times',
+      measured: `${failing.length} times`,
+      ok: failing.length === 0,
+    },
+  ];
 }
 
 function restored(when: string, check: DrillRecord['afterFailover'], seedIds: readonly number[]): Objective {

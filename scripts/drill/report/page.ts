@@ -1,7 +1,7 @@
 /** The drill as one self-contained page: no script, nothing fetched. */
 import { duration } from '../../cli/table';
 import type { Measures } from '../measure/measures';
-import type { DrillRecord } from '../record';
+import { titleOf, type DrillRecord } from '../record';
 import { budgetChart, measuredParts } from './budget-chart';
 import { DEFINITIONS } from './definitions';
 import { STYLE } from './style';
@@ -9,7 +9,7 @@ import { idList } from './text';
 import { stageMarkers, timelineChart, type Window } from './timeline-chart';
 
 export function renderPage(record: DrillRecord, measures: Measures): string {
-  const title = `${record.scenario}: ${record.from} → ${record.to}${record.failback ? ` → ${record.from}` : ''}`;
+  const title = titleOf(record);
   const stopped = record.stopped !== null;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">

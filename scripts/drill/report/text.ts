@@ -1,14 +1,10 @@
 /** The result of a drill as a terminal shows it. */
 import { duration, table } from '../../cli/table';
 import type { Measures } from '../measure/measures';
-import type { DrillRecord } from '../record';
+import { titleOf, type DrillRecord } from '../record';
 
 export function renderResult(record: DrillRecord, measures: Measures): string {
-  const parts = [
-    `${record.scenario}: ${record.from} → ${record.to}${record.failback ? ` → ${record.from}` : ''}, ${record.service}, ${record.id}`,
-    '',
-    clients(measures),
-  ];
+  const parts = [`${titleOf(record)}, ${record.service}, ${record.id}`, '', clients(measures)];
   if (measures.stages.length > 0) parts.push('', stages(measures));
   const loss = measures.loss;
   if (loss !== null) {
