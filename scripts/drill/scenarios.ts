@@ -55,7 +55,7 @@ const hungEngine = ({ active }: Roles): ScenarioFault[] =>
 
 /** Hangs for longer than it goes on, yet never for long enough to be called stuck by that alone. */
 const flappingEngine = ({ active, detectionSeconds }: Roles): ScenarioFault[] => {
-  const [off, on, times] = [0.8 * detectionSeconds, 0.3 * detectionSeconds, 8];
+  const [off, on, times] = [0.8 * detectionSeconds, 0.15 * detectionSeconds, 10];
   return active.servers.map((server) => ({
     words: [
       'flap-process',
