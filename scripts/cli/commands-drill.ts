@@ -2,18 +2,25 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { Command } from 'commander';
 import { deployment } from './commands-control';
-import { EXIT, InterruptedError, UsageError } from './errors';
+import type { OperatorContext } from './context';
+import { EXIT, InterruptedError, UsageError, describe } from './errors';
 import { number, whole } from './option-values';
-import { launchesOf, requireRuntimes, runtimesNamed } from '../drill/clients/runtimes/launch';
+import { launchesOf, requireRuntimes, runtimesNamed, type Runtime } from '../drill/clients/runtimes/launch';
 import { systemClock } from '../drill/clock';
 import { FaultCommand } from '../drill/fault';
 import { measure } from '../drill/measure/measures';
+import type { DrillOptions, DrillPorts } from '../drill/ports';
 import { TerminalProgress } from '../drill/progress';
 import type { DrillRecord } from '../drill/record';
+import { renderSeries } from '../drill/report/series';
 import { renderResult } from '../drill/report/text';
 import { writeReport } from '../drill/report/write';
 import { runDrill } from '../drill/run';
-import { SCENARIOS, scenarioNamed } from '../drill/scenarios';
+import { SCENARIOS, scenarioNamed, type Scenario } from '../drill/scenarios';
+import { passed, runSeries, type Drilled } from '../drill/series';
+
+/** In place of a scenario's name. */
+const ALL = 'all';
 
 interface DrillFlags {
   readonly faultCommand?: string;
@@ -35,9 +42,9 @@ interface DrillFlags {
 
 export function addDrillCommands(root: Command): void {
   root
-    .command('drill <scenario>')
+    .command('drill <scenarios...>')
     .description(
-      'fail over under clients, measure what they saw, fail back; scenarios:\n' +
+      'fail over under clients, measure what they saw, fail back; several, or "all", one after another; scenarios:\n' +
         SCENARIOS.map((each) => `${each.name}: ${each.about}`).join('\n'),
     )
     .option('--fault-command <command>', 'runs faults, e.g. "lab/lab fault"; without it only planned-switch')
@@ -66,53 +73,71 @@ export function addDrillCommands(root: Command): void {
     .action(report);
 }
 
-async function drill(name: string, flags: DrillFlags, command: Command): Promise<void> {
-  const scenario = scenarioNamed(name);
+async function drill(names: readonly string[], flags: DrillFlags, command: Command): Promise<void> {
+  const scenarios = names.includes(ALL) ? SCENARIOS : names.map(scenarioNamed);
   const runtimes = flags.runtimes === undefined ? [] : runtimesNamed(flags.runtimes);
   await requireRuntimes(runtimes, flags.python);
   const { context, sites, leases } = await deployment(command);
   const progress = new TerminalProgress(process.stderr);
   const { signal, release } = onSignals(progress);
+  const ports: DrillPorts = {
+    ...{ context, sites, leases, progress, signal },
+    fault: flags.faultCommand === undefined ? null : new FaultCommand(flags.faultCommand),
+    clock: systemClock(),
+  };
+  const options = drillOptions(flags, context, runtimes);
+  const one = (scenario: Scenario): Promise<Drilled> =>
+    drillOne(ports, { ...options, scenario }, flags.output);
   try {
-    const { record, error } = await runDrill(
-      {
-        context,
-        sites,
-        leases,
-        fault: flags.faultCommand === undefined ? null : new FaultCommand(flags.faultCommand),
-        clock: systemClock(),
-        progress,
-        signal,
-      },
-      {
-        scenario,
-        failback: flags.failback,
-        by: flags.by ?? os.userInfo().username,
-        points: whole('--points', flags.points, 1, 900_000),
-        baselineSeconds: number('--baseline', flags.baseline),
-        sustainSeconds: number('--sustain', flags.sustain),
-        maxOutageSeconds:
-          flags.maxOutage === undefined
-            ? context.budget.rto.objectiveSeconds + 60
-            : number('--max-outage', flags.maxOutage),
-        syncSeconds: number('--sync-timeout', flags.syncTimeout),
-        failbackWaitSeconds: number('--failback-timeout', flags.failbackTimeout),
-        decideAfterSeconds:
-          flags.decideAfter === undefined ? null : number('--decide-after', flags.decideAfter),
-        periodMs: 1000 / number('--rate', flags.rate),
-        writePeriodMs: 1000,
-        timeoutMs: number('--request-timeout', flags.requestTimeout) * 1000,
-        runtimes: launchesOf(runtimes, flags.python),
-      },
-    );
-    const measures = measure(record);
-    const files = await writeReport(flags.output, record, measures);
-    process.stdout.write(`${renderResult(record, measures)}\n\n${files.json}\n${files.html}\n`);
-    if (error !== null) throw error instanceof Error ? error : new Error(String(error));
-    if (!measures.passed) process.exitCode = EXIT.objectiveMissed;
+    const [first, ...others] = scenarios;
+    if (first === undefined) return;
+    if (others.length === 0) {
+      const { measures, error } = await one(first);
+      if (error !== null) throw error instanceof Error ? error : new Error(describe(error));
+      if (!measures.passed) process.exitCode = EXIT.objectiveMissed;
+      return;
+    }
+    const entries = await runSeries(scenarios, ports, one);
+    process.stdout.write(`\n${renderSeries(entries)}\n`);
+    signal.throwIfAborted();
+    if (!entries.every(passed)) process.exitCode = EXIT.objectiveMissed;
   } finally {
     release();
   }
+}
+
+function drillOptions(
+  flags: DrillFlags,
+  context: OperatorContext,
+  runtimes: readonly Runtime[],
+): Omit<DrillOptions, 'scenario'> {
+  return {
+    failback: flags.failback,
+    by: flags.by ?? os.userInfo().username,
+    points: whole('--points', flags.points, 1, 900_000),
+    baselineSeconds: number('--baseline', flags.baseline),
+    sustainSeconds: number('--sustain', flags.sustain),
+    maxOutageSeconds:
+      flags.maxOutage === undefined
+        ? context.budget.rto.objectiveSeconds + 60
+        : number('--max-outage', flags.maxOutage),
+    syncSeconds: number('--sync-timeout', flags.syncTimeout),
+    failbackWaitSeconds: number('--failback-timeout', flags.failbackTimeout),
+    decideAfterSeconds: flags.decideAfter === undefined ? null : number('--decide-after', flags.decideAfter),
+    periodMs: 1000 / number('--rate', flags.rate),
+    writePeriodMs: 1000,
+    timeoutMs: number('--request-timeout', flags.requestTimeout) * 1000,
+    runtimes: launchesOf(runtimes, flags.python),
+  };
+}
+
+/** One drill, with its report written and shown. */
+async function drillOne(ports: DrillPorts, options: DrillOptions, folder: string): Promise<Drilled> {
+  const { record, error } = await runDrill(ports, options);
+  const measures = measure(record);
+  const files = await writeReport(folder, record, measures);
+  process.stdout.write(`${renderResult(record, measures)}\n\n${files.json}\n${files.html}\n`);
+  return { record, measures, error };
 }
 
 async function report(file: string, flags: { output?: string }): Promise<void> {

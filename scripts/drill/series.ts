@@ -1,0 +1,66 @@
+/** Drills one after another, each from the steady state. What one drill breaks must not be blamed on the next. */
+import { describe } from '../cli/errors';
+import { observe } from '../cli/overview';
+import type { Measures } from './measure/measures';
+import type { DrillPorts } from './ports';
+import type { DrillRecord } from './record';
+import type { Scenario } from './scenarios';
+
+/** A drill that began; the error is what ended it early. */
+export interface Drilled {
+  readonly record: DrillRecord;
+  readonly measures: Measures;
+  readonly error: unknown;
+}
+
+export interface SeriesEntry {
+  readonly scenario: Scenario;
+  /** Null when it could not begin. */
+  readonly drilled: Drilled | null;
+  /** Why it did not begin or not end, in a sentence. */
+  readonly problem: string | null;
+}
+
+export const passed = ({ drilled, problem }: SeriesEntry): boolean =>
+  problem === null && drilled?.measures.passed === true;
+
+/** For a standby to have started its engine again and caught up: as long as a failback may wait. */
+const STEADY_SECONDS = 1_800;
+const LOOK_MS = 1_000;
+
+/** Goes on after a drill that failed, as long as the steady state comes back; stops on a signal. */
+export async function runSeries(
+  scenarios: readonly Scenario[],
+  ports: DrillPorts,
+  drill: (scenario: Scenario) => Promise<Drilled>,
+): Promise<SeriesEntry[]> {
+  const entries: SeriesEntry[] = [];
+  for (const [index, scenario] of scenarios.entries()) {
+    ports.progress.phase(`drill ${index + 1} of ${scenarios.length}: ${scenario.name}`);
+    try {
+      await steady(ports);
+      const drilled = await drill(scenario);
+      const problem = drilled.error === null ? null : describe(drilled.error);
+      entries.push({ scenario, drilled, problem });
+    } catch (error) {
+      entries.push({ scenario, drilled: null, problem: describe(error) });
+    }
+    if (ports.signal.aborted) break;
+  }
+  return entries;
+}
+
+/** Returns when nothing is off any more; after long enough the drill's own check shall say what is. */
+async function steady({ context, sites, leases, clock, progress, signal }: DrillPorts): Promise<void> {
+  const until = clock.now() + STEADY_SECONDS * 1000;
+  let told = '';
+  while (clock.now() < until) {
+    signal.throwIfAborted();
+    const { findings } = await observe(context, sites, leases);
+    if (findings.length === 0) return;
+    const reason = findings.map((finding) => finding.message).join('; ');
+    if (reason !== told) progress.phase(`waiting for the steady state: ${reason}`);
+    told = reason;
+    await clock.delay(LOOK_MS, signal);
+  }
+}
