@@ -36,7 +36,20 @@ class Collection:
         self.snapshots_running = 0
         self.recoveries_running = 0
         self.recovered_at = 0
-        self.shards = [Shard(path, i, spawner, on_lost) for i in range(config["params"]["shard_number"])]
+        self._spawner = spawner
+        self._on_lost = on_lost
+        self.shards = [self._shard(i) for i in range(config["params"]["shard_number"])]
+
+    def _shard(self, shard_id: int) -> Any:
+        return self.new_shard(shard_id)
+
+    def new_shard(self, shard_id: int) -> Shard:
+        return Shard(self.path, shard_id, self._spawner, self._on_lost)
+
+    @property
+    def local_shards(self) -> list[Shard]:
+        """Those with data on this node."""
+        return self.shards
 
     @classmethod
     async def create(
@@ -67,7 +80,7 @@ class Collection:
     def _save_payload_schema(self) -> None:
         write_durably(self.path / "payload_index.json", json.dumps({"schema": self.payload_schema}).encode())
 
-    def change(self, request: dict) -> None:
+    async def change(self, request: dict) -> None:
         self.config = parameters_changed(self.config, request)
         self.save_config()
 
