@@ -11,6 +11,7 @@ from . import groups, telemetry
 from .access import Access
 from .collection import VERSION, Collection
 from .errors import ApiError, bad_input, bad_request, format_error
+from .recovery import Recovery
 from .request import Request
 from .snapshot_api import SnapshotApi
 from .snapshots import Snapshots
@@ -46,7 +47,8 @@ class Api:
         self.storage = storage
         self.access = Access(settings["service"])
         self.telemetry = telemetry.Telemetry(storage)
-        self.snapshots = SnapshotApi(storage, Snapshots(storage))
+        files = Snapshots(storage)
+        self.snapshots = SnapshotApi(storage, files, self._recovery(storage, files))
         self._body_limit = settings["service"]["max_request_size_mb"] * 1024 * 1024
         self._reads: dict[tuple[str, str], Callable[[Request, Collection], Awaitable[None]]] = {
             ("POST", "points"): self._retrieve,
@@ -68,6 +70,9 @@ class Api:
             ("GET", "aliases"): self._collection_aliases,
             ("GET", "optimizations"): self._optimizations,
         }
+
+    def _recovery(self, storage: Storage, files: Snapshots) -> Recovery:
+        return Recovery(storage, files)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] != "http":
@@ -129,8 +134,8 @@ class Api:
     async def _cluster_wide(self, request: Request) -> None:
         if request.parts == ["cluster"] and request.method == "GET":
             await request.ok({"status": "disabled"})
-        elif request.parts == ["cluster"] or request.parts[1:] == ["recover"] or request.parts[1] == "peer":
-            raise bad_request("Qdrant is running in standalone mode")
+        elif request.parts[1:2] == ["peer"] and request.method == "DELETE":
+            raise bad_request("Distributed mode disabled.")
         else:
             await request.text(404, "")
 

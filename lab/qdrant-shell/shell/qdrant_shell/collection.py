@@ -24,6 +24,8 @@ VERSION = "1.18.3"
 
 
 class Collection:
+    peer_id = 0  # of a single node
+
     def __init__(
         self, name: str, path: Path, config: dict, payload_schema: dict, spawner: Spawner, on_lost: Callable
     ):
@@ -84,9 +86,13 @@ class Collection:
         self.config = parameters_changed(self.config, request)
         self.save_config()
 
-    def shard(self, shard_id: int) -> Shard:
+    def check_shard(self, shard_id: int) -> None:
         if not 0 <= shard_id < len(self.shards):
             raise not_found(f"shard {shard_id} not found")
+
+    def shard(self, shard_id: int) -> Shard:
+        """The one on this node."""
+        self.check_shard(shard_id)
         return self.shards[shard_id]
 
     async def close(self) -> None:
@@ -218,7 +224,7 @@ class Collection:
     async def cluster_info(self) -> dict:
         infos = await asyncio.gather(*(shard.info() for shard in self.shards))
         return {
-            "peer_id": 0,
+            "peer_id": self.peer_id,
             "shard_count": len(self.shards),
             "local_shards": [
                 {"shard_id": shard.id, "points_count": info["points_count"], "state": "Active"}

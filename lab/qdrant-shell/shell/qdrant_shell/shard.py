@@ -16,7 +16,8 @@ from .shard_client import ShardClient
 from .spawner import Spawner
 
 DIRTY = "Dirty shard - shard is not fully initialized"
-SNAPSHOT_PARTS = ("segments", "wal", "replica_state.json", "shard_config.json")
+DESCRIPTION_PARTS = ("replica_state.json", "shard_config.json")
+SNAPSHOT_PARTS = ("segments", "wal", *DESCRIPTION_PARTS)
 
 
 class Shard:

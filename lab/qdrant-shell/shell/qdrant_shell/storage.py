@@ -73,7 +73,8 @@ class Storage:
     def snapshots_of(self, collection: str) -> Path:
         return self.snapshots_root / collection
 
-    async def create(self, name: str, request: dict) -> Collection:
+    async def create(self, name: str, request: dict, schema: dict | None = None) -> Collection:
+        """`schema`: the payload indexes that a snapshot brings."""
         async with self._meta_lock:
             check_name(name)
             if name in self.collections:
@@ -90,6 +91,8 @@ class Storage:
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
                 raise
+            if schema:
+                collection.adopt_payload_schema(schema)
             self.snapshots_of(name).mkdir(parents=True, exist_ok=True)
             self.collections[name] = collection
             return collection

@@ -3,10 +3,14 @@
 from ..api import Api
 from ..collection import Collection
 from ..errors import bad_request, format_error
+from ..recovery import Recovery
 from ..request import Request
+from ..snapshots import Snapshots
+from ..storage import Storage
 from . import options
 from .health import Health, describe
 from .node import Node
+from .recovery import ClusterRecovery
 from .storage import ClusterStorage
 
 READY_PATIENCE_SECONDS = 0.5
@@ -15,10 +19,13 @@ _SHARD_OPERATIONS = ("move_shard", "replicate_shard", "abort_transfer", "drop_re
 
 class ClusterApi(Api):
     def __init__(self, storage: ClusterStorage, settings: dict, node: Node):
-        super().__init__(storage, settings)
         self.node = node
+        super().__init__(storage, settings)
         self._health = Health(node)
         self._reads["POST", "cluster"] = self._change_cluster
+
+    def _recovery(self, storage: Storage, files: Snapshots) -> Recovery:
+        return ClusterRecovery(storage, files, self.node)
 
     async def _dispatch(self, request: Request) -> None:
         options.adopt(request)

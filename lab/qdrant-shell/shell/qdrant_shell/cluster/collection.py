@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..collection import VERSION, Collection
-from ..errors import bad_input, not_found
+from ..errors import bad_input
 from ..files import write_durably
 from ..schema import schema_type
 from ..shard import Shard
@@ -66,9 +66,12 @@ class DistributedCollection(Collection):
     def local_shards(self) -> list[Shard]:
         return [replica_set.local for replica_set in self.shards if replica_set.local is not None]
 
+    @property
+    def peer_id(self) -> int:
+        return int(self.node.peer)
+
     def replica_set(self, shard_id: int) -> ReplicaSet:
-        if not 0 <= shard_id < len(self.shards):
-            raise not_found(f"shard {shard_id} not found")
+        self.check_shard(shard_id)
         return self.shards[shard_id]
 
     def shard(self, shard_id: int) -> Shard:
@@ -118,9 +121,6 @@ class DistributedCollection(Collection):
         self.operations += 1
         return {"operation_id": self.operations, "status": "completed" if wait else "acknowledged"}
 
-    def adopt_payload_schema(self, schema: dict) -> None:
-        raise NotImplementedError("a snapshot's payload indexes are agreed with the collection that it makes")
-
     # Descriptions
 
     async def cluster_info(self) -> dict:
@@ -136,7 +136,7 @@ class DistributedCollection(Collection):
                     points = (await replica_set.local.info())["points_count"]
                     local.append({"shard_id": replica_set.id, "points_count": points, "state": value})
         return {
-            "peer_id": int(me),
+            "peer_id": self.peer_id,
             "shard_count": len(self.shards),
             "local_shards": local,
             "remote_shards": remote,

@@ -199,7 +199,13 @@ class Node:
     def _failures(self) -> list[dict]:
         now = asyncio.get_running_loop().time()
         return [
-            {**_of(replica_set), "op": "set_state", "peer": peer, "state": state.DEAD, "from": state.ACTIVE}
+            {
+                **replica_set.identity(),
+                "op": "set_state",
+                "peer": peer,
+                "state": state.DEAD,
+                "from": state.ACTIVE,
+            }
             for collection in self.storage.collections.values()
             for replica_set in collection.shards
             for peer in replica_set.disabled.due(now)
@@ -216,7 +222,7 @@ class Node:
                 sources = [peer for peer in replica_set.usable() if peer != self.peer]
                 if replica_set.table.get(self.peer) == state.DEAD and sources:
                     transfer = {"from": sources[0], "to": self.peer, "sync": True, "method": "wal_delta"}
-                    return [{**_of(replica_set), "op": "start_transfer", **transfer}]
+                    return [{**replica_set.identity(), "op": "start_transfer", **transfer}]
         return []
 
     # Answers to peers
@@ -246,11 +252,6 @@ class Node:
     async def _on_lead(self, head: dict, payload: bytes) -> bytes:
         await (await self.replica_set(head)).writes.lead(head["operation"], payload, head["wait"])
         return b""
-
-
-def _of(replica_set) -> dict:
-    head = replica_set.head()
-    return {key: head[key] for key in ("collection", "uuid", "shard")}
 
 
 def _normal(uri: str | None) -> str | None:

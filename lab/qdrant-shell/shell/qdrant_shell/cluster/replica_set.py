@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import shutil
+from contextlib import asynccontextmanager
 
 from ..errors import ApiError, service_error
 from ..files import write_durably
@@ -31,6 +32,7 @@ class ReplicaSet:
         self.disabled = Disabled(self)
         self.writes = Writes(self)
         self._told: dict | None = None
+        self._restoring = 0
 
     @property
     def table(self) -> dict[str, str]:
@@ -44,13 +46,11 @@ class ReplicaSet:
     def is_dummy(self) -> bool:
         return self.local is not None and self.local.is_dummy
 
+    def identity(self) -> dict:
+        return {"collection": self.collection.name, "uuid": self.collection.uuid, "shard": self.id}
+
     def head(self) -> dict:
-        return {
-            "collection": self.collection.name,
-            "uuid": self.collection.uuid,
-            "shard": self.id,
-            "index": self.node.consensus.index,
-        }
+        return {**self.identity(), "index": self.node.consensus.index}
 
     def usable(self) -> list[str]:
         return [peer for peer in state.active(self.table) if peer not in self.disabled]
@@ -115,13 +115,25 @@ class ReplicaSet:
         table, me = dict(self.table), self.node.peer
         if me in table and self.local is None:
             await self._make()
-        elif me not in table and self.local is not None:
+        elif me not in table and self.local is not None and not self._restoring:
             local, self.local = self.local, None
             await local.close()
             await asyncio.to_thread(shutil.rmtree, local.path, True)
         if self._told != table:
             self._tell(table)
             self._told = table
+
+    @asynccontextmanager
+    async def restoring(self):
+        """The own replica, to be replaced: made where there is none, and kept until the others know of it."""
+        self._restoring += 1
+        try:
+            if self.local is None:
+                await self._make()
+            yield self.local
+        finally:
+            self._restoring -= 1
+            await self.follow()
 
     async def _make(self) -> None:
         shard = self.collection.new_shard(self.id)
