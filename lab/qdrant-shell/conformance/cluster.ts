@@ -8,7 +8,8 @@ import { Http } from './http';
 import { freePort, Server } from './server';
 
 const URLS = process.env['QDRANT_CLUSTER_URLS']?.split(',').map((url) => url.trim().replace(/\/$/, ''));
-export const KEY = process.env['QDRANT_CLUSTER_API_KEY'] ?? (URLS === undefined ? 'a-key-for-peers' : undefined);
+export const KEY =
+  process.env['QDRANT_CLUSTER_API_KEY'] ?? (URLS === undefined ? 'a-key-for-peers' : undefined);
 
 /** For tests that stop a node, or look at its files. */
 export const testOwned = URLS === undefined ? test : test.skip;

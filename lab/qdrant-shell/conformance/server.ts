@@ -69,7 +69,12 @@ export class Server {
         '',
       ].join('\n'),
     );
-    await server.launch();
+    try {
+      await server.launch();
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
     return server;
   }
 
