@@ -38,6 +38,16 @@ describe('GET /cluster', () => {
   });
 });
 
+test('telemetry and metrics tell of the cluster and of its replicas', async () => {
+  await make(cluster.first.http, 'told');
+  const { result } = await cluster.first.http.get<{ cluster: unknown }>('/telemetry?details_level=4');
+  expect(result.cluster).toMatchObject({ enabled: true, status: { number_of_peers: 2, is_voter: true } });
+  const { text } = await cluster.second.http.get('/metrics');
+  expect(text).toMatch(/^cluster_enabled 1$/m);
+  expect(text).toMatch(/^cluster_peers_total 2$/m);
+  expect(text).toMatch(/^collection_dead_replicas 0$/m);
+});
+
 describe('a collection in a cluster', () => {
   test('is there on the other node as soon as its creation is answered', async () => {
     await make(cluster.first.http, 'agreed');

@@ -11,7 +11,6 @@ from . import groups, telemetry
 from .access import Access
 from .collection import VERSION, Collection
 from .errors import ApiError, bad_input, bad_request, format_error
-from .recovery import Recovery
 from .request import Request
 from .snapshot_api import SnapshotApi
 from .snapshots import Snapshots
@@ -47,8 +46,7 @@ class Api:
         self.storage = storage
         self.access = Access(settings["service"])
         self.telemetry = telemetry.Telemetry(storage)
-        files = Snapshots(storage)
-        self.snapshots = SnapshotApi(storage, files, self._recovery(storage, files))
+        self.snapshots = SnapshotApi(storage, Snapshots(storage))
         self._body_limit = settings["service"]["max_request_size_mb"] * 1024 * 1024
         self._reads: dict[tuple[str, str], Callable[[Request, Collection], Awaitable[None]]] = {
             ("POST", "points"): self._retrieve,
@@ -70,9 +68,6 @@ class Api:
             ("GET", "aliases"): self._collection_aliases,
             ("GET", "optimizations"): self._optimizations,
         }
-
-    def _recovery(self, storage: Storage, files: Snapshots) -> Recovery:
-        return Recovery(storage, files)
 
     async def __call__(self, scope: dict, receive, send) -> None:
         if scope["type"] != "http":

@@ -24,10 +24,10 @@ _PRIORITIES = (None, "no_sync", "snapshot", "replica")
 
 
 class SnapshotApi:
-    def __init__(self, storage: Storage, snapshots: Snapshots, recovery: Recovery):
+    def __init__(self, storage: Storage, snapshots: Snapshots):
         self.storage = storage
         self.snapshots = snapshots
-        self.recovery = recovery
+        self.recovery = Recovery(storage, snapshots)
         self._background: set[asyncio.Task] = set()
 
     async def handle(self, request: Request, name: str, tail: list[str]) -> bool:

@@ -3,15 +3,13 @@
 from ..api import Api
 from ..collection import Collection
 from ..errors import bad_request, format_error
-from ..recovery import Recovery
 from ..request import Request
-from ..snapshots import Snapshots
-from ..storage import Storage
 from . import options
 from .health import Health, describe
 from .node import Node
 from .recovery import ClusterRecovery
 from .storage import ClusterStorage
+from .telemetry import ClusterTelemetry
 
 READY_PATIENCE_SECONDS = 0.5
 _SHARD_OPERATIONS = ("move_shard", "replicate_shard", "abort_transfer", "drop_replica")
@@ -19,13 +17,12 @@ _SHARD_OPERATIONS = ("move_shard", "replicate_shard", "abort_transfer", "drop_re
 
 class ClusterApi(Api):
     def __init__(self, storage: ClusterStorage, settings: dict, node: Node):
-        self.node = node
         super().__init__(storage, settings)
+        self.node = node
+        self.telemetry = ClusterTelemetry(storage, node)
+        self.snapshots.recovery = ClusterRecovery(storage, self.snapshots.snapshots, node)
         self._health = Health(node)
         self._reads["POST", "cluster"] = self._change_cluster
-
-    def _recovery(self, storage: Storage, files: Snapshots) -> Recovery:
-        return ClusterRecovery(storage, files, self.node)
 
     async def _dispatch(self, request: Request) -> None:
         options.adopt(request)

@@ -159,7 +159,7 @@ class Consensus:
                 await self._kick.within(kicked, self._beat)
 
     async def on_append(self, head: dict, payload: bytes) -> bytes:
-        store, position = self.store, tuple(head["position"])
+        store, position = self.store, (head["position"][0], head["position"][1])
         if head["term"] >= store.term:
             if head["term"] > store.term or self.role != FOLLOWER:
                 self._step_down(head["term"])

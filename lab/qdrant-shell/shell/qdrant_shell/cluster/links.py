@@ -75,7 +75,7 @@ class Links:
                 parts = urlsplit(uri)
                 async with asyncio.timeout(CONNECT_SECONDS):
                     _, link = await asyncio.get_running_loop().create_connection(
-                        _Link, parts.hostname, parts.port or P2P_PORT, ssl=self._tls
+                        _Link, parts.hostname or "", parts.port or P2P_PORT, ssl=self._tls
                     )
                 self._links[uri] = link
             return link

@@ -21,12 +21,12 @@ class ClusterRecovery(Recovery):
         super().__init__(storage, snapshots)
         self.node = node
 
-    async def _replace(
+    async def _replace(  # type: ignore[override]
         self, collection: DistributedCollection, shard_id: int, unpacked: Path, priority: str | None
     ) -> None:
         await self._bring(collection.replica_set(shard_id), unpacked, priority, whole=False)
 
-    async def _replace_all(
+    async def _replace_all(  # type: ignore[override]
         self, collection: DistributedCollection, unpacked: Path, priority: str | None
     ) -> None:
         """A shard without data in the snapshot is passed over, and nobody is told."""

@@ -4,18 +4,22 @@ import logging
 import shutil
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..collection_config import initial_config
 from ..storage import Storage, check_name
 from .collection import DistributedCollection
 from .options import current
 
+if TYPE_CHECKING:
+    from .node import Node
+
 log = logging.getLogger("qdrant")
 
 
 class ClusterStorage(Storage):
-    collections: dict[str, DistributedCollection]
-    node = None  # set once, when the node is made: each needs the other
+    collections: dict[str, DistributedCollection]  # type: ignore[assignment]
+    node: "Node"  # set once, when the node is made: each needs the other
 
     async def _load(self, path: Path) -> DistributedCollection:
         return await DistributedCollection.open(path, self.node, self._spawner, self._on_lost)
@@ -28,11 +32,10 @@ class ClusterStorage(Storage):
                 del self.collections[name]
                 await self._bury(collection)
         for name, agreed in wanted.items():
-            collection = self.collections.get(name)
-            if collection is None:
-                await self._make(name, agreed)
+            if name in self.collections:
+                await self.collections[name].follow(agreed)
             else:
-                await collection.follow(agreed)
+                await self._make(name, agreed)
         self._save_aliases(state["aliases"])
 
     async def _make(self, name: str, agreed: dict) -> None:
@@ -54,7 +57,7 @@ class ClusterStorage(Storage):
             "schema": schema or {},
         }
         await self.node.agree(operation, current().timeout, everywhere=True)
-        return self.find(name)
+        return self.collections[name]
 
     async def delete(self, name: str) -> bool:
         name = self.aliases.get(name, name)

@@ -19,7 +19,7 @@ class Store:
         is_first_start = not self._path.exists()
         if is_first_start:
             nothing = {"term": 0, "index": 0, "state": state.empty()}
-            known = {
+            known: dict = {
                 "peer": str(secrets.randbits(52) + 1),  # JSON's integers are exact below 2^53
                 "term": 0,
                 "vote": None,
