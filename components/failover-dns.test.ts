@@ -9,10 +9,14 @@ const spec = {
   serviceHost: 'api.failover.test',
   ttlSeconds: 60,
   checkIntervalSeconds: 10,
-  nameserverHost: 'witness.failover.test',
-  nameserverAddress: '10.3.0.10',
+  nameservers: [
+    { host: 'witness.failover.test', address: '10.3.0.10' },
+    { host: 'uk.failover.test', address: '10.1.0.10' },
+  ],
+  listen: ['10.1.0.10'],
   sites: [{ site: 'uk-primary', host: 'uk.failover.test', addresses: ['10.1.0.10'] }],
   records: [],
+  challengeHosts: [],
 };
 
 describe('FailoverDns with PowerDNS', () => {
@@ -21,7 +25,7 @@ describe('FailoverDns with PowerDNS', () => {
     return new FailoverDns('dns', { provider: new PowerDns({ host, after: [], spec }) });
   };
 
-  it('feeds the witness’s agent the zone', async () => {
+  it('feeds the server’s agent its copy of the zone', async () => {
     const { resources } = await record(declare);
     const command = named(resources, 'dns-uk-1');
     expect(command).toMatchObject({
@@ -32,8 +36,8 @@ describe('FailoverDns with PowerDNS', () => {
     expect(command.inputs).toEqual(sectionInputs('dns', spec));
   });
 
-  it('says who answers for the zone', async () => {
+  it('says who answers for the zone, this server and the others', async () => {
     const { result } = await record(declare);
-    expect(result.nameservers).toEqual(['10.3.0.10']);
+    expect(result.nameservers).toEqual(['10.3.0.10', '10.1.0.10']);
   });
 });

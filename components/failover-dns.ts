@@ -3,8 +3,8 @@ import * as pulumi from '@pulumi/pulumi';
 import { FailoverError } from '../infra/errors';
 
 /**
- * A way to answer for the service's name from the sites' readiness: PowerDNS on the witness, Route 53 (failover records
- * and health checks, which the sites' stacks declare) or Cloudflare (load balancer and monitors).
+ * A way to answer for the service's name from the sites' readiness: PowerDNS on the witness and on
+ * dedicated sites (each stack declares its own copy), Route 53 (failover records and health checks, the sites' stacks') or Cloudflare (load balancer and monitors).
  *
  * @typeParam Servers what is known of the nameservers at preview: all with PowerDNS, nothing elsewhere
  */

@@ -5,14 +5,14 @@ import { applySection } from './section';
 import type { AgentHost } from './server';
 
 export interface PowerDnsArgs {
-  /** The witness's server, which answers for the zone. */
+  /** The server that answers for the zone: the witness's, or a site's. */
   readonly host: AgentHost;
   /** What must be in place first, and is taken away later. */
   readonly after: readonly pulumi.Resource[];
   readonly spec: DnsSpec;
 }
 
-/** PowerDNS on the witness: a LUA record asks each site whether it is ready. */
+/** One copy of the zone on PowerDNS: a LUA record asks each site whether it is ready, from where this server stands. */
 export class PowerDns implements DnsProvider {
   readonly kind = 'powerdns';
 
@@ -21,6 +21,6 @@ export class PowerDns implements DnsProvider {
   declare(name: string, parent: pulumi.Resource): { readonly nameservers: readonly string[] } {
     const { host, after, spec } = this.args;
     applySection(`${name}-${host.server}`, host, 'dns', spec, { parent, dependsOn: [...after] });
-    return { nameservers: [spec.nameserverAddress] };
+    return { nameservers: spec.nameservers.map(({ address }) => address) };
   }
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { REPOSITORY } from '../tools/cache';
 import { type ConfigOptions, stackConfig } from './config';
-import { address, namesFor, SERVER_PLACES, subnet } from './names';
+import { address, namesFor, PLACES, SERVER_PLACES, subnet } from './names';
 
 jest.mock('./ssh-keys', () => ({
   OPERATOR_KEY: '/keys/operator',
@@ -48,6 +48,12 @@ describe('stackConfig', () => {
 
   it('opens management to the clients of the lab only', async () => {
     expect((await stackConfig(OPTIONS, 'eu'))['managementCidrs']).toEqual([subnet(NAMES, 'client')]);
+  });
+
+  it('opens the nameservers to every place that asks them', async () => {
+    expect((await stackConfig(OPTIONS, 'uk'))['resolverCidrs']).toEqual(
+      PLACES.map((place) => subnet(NAMES, place)),
+    );
   });
 
   it('lets --set win over what it would set itself', async () => {

@@ -66,11 +66,9 @@ async function removeCgroups(names: Names, server: Server): Promise<void> {
       await rmdir(folder).catch(ignoreMissing);
     };
     await walk(path.join(top, server.name));
-    if (
-      (await exists(top)) &&
-      (await readdir(top, { withFileTypes: true })).every((entry) => !entry.isDirectory())
-    )
-      await rmdir(top);
+    // Two machines may be removed at once: the folder may be gone at any moment.
+    const left = await readdir(top, { withFileTypes: true }).catch(() => []);
+    if (left.every((entry) => !entry.isDirectory())) await rmdir(top).catch(ignoreMissing);
   }
 }
 

@@ -155,6 +155,17 @@ for (const [name, signal] of [
       progress(`${signal} to ${count} process(es) of ${unit} on ${target}`);
     });
 
+fault
+  .command('flap-process <target> <unit> <pattern> <offSeconds> <onSeconds> <times>')
+  .description('SIGSTOP and SIGCONT in turn')
+  .action(async (target: string, unit: string, pattern: string, off: string, on: string, times: string) => {
+    const rhythm = { offSeconds: Number(off), onSeconds: Number(on), times: Number(times) };
+    if (!Object.values(rhythm).every((value) => value > 0 && value <= 600))
+      throw new Error(`flap-process: expected three numbers above 0, got ${off} ${on} ${times}`);
+    await world.flap(target, unit, pattern, rhythm);
+    progress(`${unit} on ${target} hung ${times} times for ${off} s`);
+  });
+
 /** Commands that change the world wait for one another. */
 async function alone(work: () => Promise<void>): Promise<void> {
   await withLock(`lab-${namesFor().prefix}`, 'another command is changing the lab', work);

@@ -6,7 +6,17 @@ import { mkdir, readFile, readdir, rm, rmdir, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { exists } from '../tools/cache';
 import { CommandFailedError, run } from '../tools/run';
-import { address, gateway, namespace, PLACES, subnet, type Names, type Place, type Server } from './names';
+import {
+  address,
+  gateway,
+  namespace,
+  PLACES,
+  subnet,
+  type Names,
+  type Place,
+  type Server,
+  type ServerPlace,
+} from './names';
 
 const WAN = 'wan';
 
@@ -89,12 +99,13 @@ export async function setCable(names: Names, server: Server, state: 'up' | 'down
   await run('ip', ['-n', namespace(names, WAN), 'link', 'set', `p-${server.name}`, state]);
 }
 
-/** Everybody's resolver: the witness's nameserver. While it is away, nobody waits for it long. */
-export function resolverText(names: Names): string {
-  return `nameserver ${address(names, 'witness', 1)}\noptions timeout:1 attempts:2\n`;
+/** Everybody's resolvers: the zone's nameservers, the witness's first. While one is away, nobody waits for it long. */
+export function resolverText(names: Names, places: readonly ServerPlace[] = ['witness', 'uk', 'eu']): string {
+  const lines = places.map((place) => `nameserver ${address(names, place, 1)}\n`);
+  return `${lines.join('')}options timeout:1 attempts:2\n`;
 }
 
-/** The clients' namespace; its resolver is the witness's nameserver. */
+/** The clients' namespace; its resolvers are the zone's nameservers. */
 export async function ensureClientNetwork(names: Names): Promise<void> {
   const folder = resolverFolder(names);
   await mkdir(folder, { recursive: true });

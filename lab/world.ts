@@ -390,6 +390,23 @@ export async function signal(
   return count;
 }
 
+/** A process that hangs and goes on, again and again; one that is being restarted meanwhile is waited for. */
+export async function flap(
+  word: string,
+  unit: string,
+  pattern: string,
+  rhythm: { readonly offSeconds: number; readonly onSeconds: number; readonly times: number },
+): Promise<void> {
+  const every = async (name: NodeJS.Signals): Promise<unknown> =>
+    signal(word, unit, pattern, name).catch(() => 0);
+  for (let turn = 0; turn < rhythm.times; turn += 1) {
+    await every('SIGSTOP');
+    await delay(rhythm.offSeconds * 1000);
+    await every('SIGCONT');
+    await delay(rhythm.onSeconds * 1000);
+  }
+}
+
 // --- reaching in -----------------------------------------------------------------------------------------------------
 
 /** Words that run a command inside a place's (first server's) namespace. */

@@ -5,6 +5,8 @@ import type { AsInputs } from './outputs';
 export interface SiteFacts {
   readonly servers: readonly { readonly name: string; readonly address: string }[];
   readonly configHash: string;
+  /** Of all that answer for the zone, where the site is one of them. */
+  readonly nameservers?: readonly string[];
 }
 
 /** What runbooks and the `failover` CLI read of a site's stack, on any platform. */
@@ -16,6 +18,7 @@ export function siteOutputs(config: SiteConfig | AwsSiteConfig, facts: SiteFacts
     platform: config.platform,
     peerSite: peer.site,
     servers: facts.servers.map(({ name, address }) => ({ name, address })),
+    ...(facts.nameservers === undefined ? {} : { nameservers: [...facts.nameservers] }),
     serviceUrl: `https://${settings.serviceHost}`,
     siteUrl: `https://${own.host}`,
     peerUrl: `https://${peer.host}`,

@@ -1,8 +1,10 @@
 import { Edge } from '../components/edge';
+import { FailoverDns } from '../components/failover-dns';
 import { GpuServer } from '../components/gpu-server';
 import { HostFirewall } from '../components/host-firewall';
 import { InferenceServer } from '../components/inference-server';
 import { LogShipping } from '../components/log-shipping';
+import { PowerDns } from '../components/power-dns';
 import { QdrantCluster } from '../components/qdrant-cluster';
 import { ServerCredentials } from '../components/server-credentials';
 import { SiteAgent } from '../components/site-agent';
@@ -71,7 +73,17 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
   if (logs !== undefined) new LogShipping('logs', { host, after: [snapshots], spec: logs }, opts);
 
   declareSiteRecord(config, witness.facts);
+  // Last: a nameserver that cannot be made must not keep the site from serving. The others answer meanwhile.
+  const dns =
+    spec.dns === undefined
+      ? undefined
+      : new FailoverDns(
+          'dns',
+          { provider: new PowerDns({ host, after: [snapshots], spec: spec.dns }) },
+          opts,
+        );
   return siteOutputs(config, {
+    ...(dns === undefined ? {} : { nameservers: dns.nameservers }),
     servers: [{ name: server.name, address: server.address }],
     configHash: spec.agent.parity.configHash,
   });

@@ -30,12 +30,13 @@ import { declareSite } from './site';
 import { declareWitness } from './witness';
 import { WitnessMismatchError, WitnessNotReadyError } from './witness-reference';
 
+const NAMESERVERS = ['10.3.0.10', '10.1.0.10', '10.2.0.10'];
 const REFERENCED = {
   kind: 'witness',
   zone: 'failover.test',
   serviceHost: 'api.failover.test',
   servers: [{ name: 'witness-1', address: '10.3.0.10' }],
-  nameservers: ['10.3.0.10'],
+  nameservers: NAMESERVERS,
   storeEndpoint: 'https://witness.failover.test:7070',
   storeRegion: 'us-east-1',
   leaseBucket: 'failover-lease',
@@ -123,6 +124,8 @@ describe('a site’s stack', () => {
         'edge / edge-uk-1: command:remote:Command',
         'stack / snapshots: failover:dedicated:SnapshotSync',
         'snapshots / snapshots-uk-1: command:remote:Command',
+        'stack / dns: failover:dedicated:FailoverDns',
+        'dns / dns-uk-1: command:remote:Command',
       ].sort(),
     );
   });
@@ -138,6 +141,7 @@ describe('a site’s stack', () => {
       'agent-uk-1',
       'edge-uk-1',
       'snapshots-uk-1',
+      'dns-uk-1',
     ];
     order.slice(1).forEach((later, index) => {
       expect({ later, after: comesAfter(resources, later, order[index] ?? '') }).toEqual({
@@ -206,7 +210,15 @@ describe('a site’s stack', () => {
       siteUrl: 'https://uk.failover.test',
       peerUrl: 'https://eu.failover.test',
       servers: [{ name: 'uk-1', address: '10.1.0.10' }],
+      nameservers: NAMESERVERS,
     });
+  });
+
+  it('sends its server the zone, and no key that could change one', async () => {
+    const { resources } = await record(site, world(SITE));
+    const sent = JSON.parse(String(named(resources, 'dns-uk-1').inputs['stdin'])) as { dns: object };
+    expect(sent.dns).toMatchObject({ zone: 'failover.test', listen: ['10.1.0.10'] });
+    expect(sent.dns).not.toHaveProperty('tsigName');
   });
 
   it('has the same configuration hash on both sides', async () => {
@@ -320,7 +332,7 @@ describe('the witness’s stack', () => {
     const outputs = WitnessOutputs.parse(await valueOf(result as pulumi.Input<object>));
     expect(outputs).toMatchObject({
       zone: 'failover.test',
-      nameservers: ['10.3.0.10'],
+      nameservers: NAMESERVERS,
       storeEndpoint: 'https://witness.failover.test:7070',
       storeAccounts: { 'eu-standby': { accessKey: 'site-eu-standby' } },
     });

@@ -68,7 +68,7 @@ export async function declareWitness(
   };
 }
 
-/** The zone that the witness's own nameserver answers for. */
+/** The zone that the witness's own nameserver answers for, and the dedicated sites' with it. */
 function ownZone(provider: PowerDns, opts: pulumi.ComponentResourceOptions): { nameservers: string[] } {
   return { nameservers: [...new FailoverDns('dns', { provider }, opts).nameservers] };
 }

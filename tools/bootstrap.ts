@@ -1,7 +1,8 @@
 /**
- * Gets everything that the project runs with: `npx ts-node --transpile-only tools/bootstrap.ts [engine|versitygw|all]`.
+ * Gets everything that the project runs with: `npx ts-node --transpile-only tools/bootstrap.ts [engine|versitygw|drill-python|all]`.
  * What is there already is left alone, so it can be run at any time.
  */
+import { ensureDrillPython } from './artifacts/drill-runtimes';
 import { ensureVersitygw } from './artifacts/versitygw';
 import { cacheRoot, progress } from './cache';
 import { ensureEngine } from './engine';
@@ -15,6 +16,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     progress(`plugins ${plugins.join(', ')}: ${engine.home}/plugins`);
   },
   versitygw: async () => progress(`versitygw ${VERSIONS.versitygw}: ${await ensureVersitygw()}`),
+  'drill-python': async () => progress(`requests and httpx: ${await ensureDrillPython()}`),
 };
 
 async function main(wanted: readonly string[]): Promise<void> {

@@ -6,8 +6,9 @@ export const VERSIONS = {
   pulumiLanguageHostModule: '3.66.0',
   /** Provider plugins, the same versions as their npm packages. */
   plugins: { command: '1.2.1', random: '4.21.2' },
-  /** The vendor's plugin whose types the emulated one has; its npm package's version. */
+  /** The vendors' plugins whose types the emulated ones have; their npm packages' versions. */
   emulatedAws: '7.48.0',
+  emulatedCloudflare: '6.22.1',
   moto: '5.2.5',
   versitygw: '1.8.0',
   actionlint: '1.7.12',

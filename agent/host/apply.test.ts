@@ -92,7 +92,7 @@ describe('apply', () => {
     expect(world.host.apt.started).toEqual([]);
   });
 
-  it('restarts only what uses a credential that changed', async () => {
+  it('restarts only what uses a credential that changed, and not the edge, which takes keys while it runs', async () => {
     const world = newWorld();
     await world.apply(document);
     world.host.systemd.log.length = 0;
@@ -105,9 +105,11 @@ describe('apply', () => {
     );
     expect(world.host.systemd.log.sort()).toEqual([
       'restart failover-agent.service',
-      'restart failover-edge.service',
       'restart failover-qdrant.service',
     ]);
+    expect(world.host.socketLines).toContain(
+      'add map @1 /run/failover-edge-keys/edge-upstream.map qdrant qdrant\\-secret\\-2',
+    );
     world.host.systemd.log.length = 0;
     expect(
       await world.apply({
@@ -116,6 +118,34 @@ describe('apply', () => {
       }),
     ).toBe(0);
     expect(world.host.systemd.log).toEqual([]);
+  });
+
+  const rotated = { ...document, credentials: { ...document.credentials, 'client-key': 'client-secret-2' } };
+
+  it('reloads the edge when it does not take new keys while it runs, and says why without a key', async () => {
+    for (const sections of [rotated, ServerSpec.parse({ ...rotated, edge: undefined })]) {
+      const world = newWorld();
+      await world.apply(document);
+      world.host.systemd.log.length = 0;
+      world.host.socketAnswer = (line) => `what? ${line}`;
+      await world.apply(sections);
+      expect(world.host.systemd.log).toEqual(['reload failover-edge.service']);
+      expect(world.lines[world.lines.length - 1]).toMatch(/reloaded failover-edge.*HAProxy knows no acl/);
+      expect(world.lines.join('\n')).not.toContain('client-secret-2');
+      world.host.socketLines.length = 0;
+      expect(await world.apply(rotated)).toBe(0);
+      expect(world.host.socketLines).toEqual([]);
+    }
+  });
+
+  it('gives new keys to no edge that is stopped: it reads them when it starts', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.stopUnit('failover-edge.service');
+    await world.apply(ServerSpec.parse({ ...rotated, edge: undefined }));
+    expect(world.host.socketLines).toEqual([]);
+    await world.apply(rotated);
+    expect(world.host.systemd.log).toContain('restart failover-edge.service');
   });
 
   it('restarts what runs the bundle when it changed, and not the engines', async () => {
@@ -172,6 +202,105 @@ describe('apply', () => {
     await world.apply(ServerSpec.parse({ schemaVersion: 1, server: document.server, credentials }));
     expect(world.host.text('/etc/failover/credentials/tsig-key')).toBeNull();
     expect(world.host.text('/etc/failover/credentials/qdrant-key')).toBe('qdrant-secret-1');
+  });
+});
+
+describe('sections that a server should have no more', () => {
+  const without = (...gone: SectionName[]): [ServerSpec, SectionName[]] => {
+    const kept = SECTIONS.filter((section) => !gone.includes(section) && document[section] !== undefined);
+    const rest = Object.fromEntries(kept.map((section) => [section, document[section]]));
+    return [ServerSpec.parse({ schemaVersion: 1, server: document.server, ...rest }), kept];
+  };
+  const applyWithout = (world: World, ...gone: SectionName[]): Promise<number> => {
+    const [rest, sections] = without(...gone);
+    return world.apply(rest, {}, { sections });
+  };
+  const paths = (world: World, pattern: RegExp): string[] =>
+    [...world.host.nodes.keys()].filter((file) => pattern.test(file));
+
+  it('are removed, once, and nothing else is touched', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.log.length = 0;
+    expect(await applyWithout(world, 'logs')).toBeGreaterThan(3);
+    expect(paths(world, /^\/etc\/.*logs/)).toEqual([]);
+    expect(world.host.apt.installed.has('rclone')).toBe(false);
+    expect(world.host.systemd.log).toEqual(['stop failover-logs.timer']);
+    expect(await applyWithout(world, 'logs')).toBe(0);
+    expect(world.host.systemd.log).toHaveLength(1);
+  });
+
+  it('leave their data, with its owner, until they are removed by name', async () => {
+    const world = newWorld();
+    const before = world.host.picture();
+    await world.apply(document);
+    const data = ['/var/lib/failover-qdrant/storage/segment', '/var/lib/failover-objectstore/data/object'];
+    for (const file of data) world.host.put(file, 'data');
+    const folders = paths(world, /^\/var\/lib\/failover-[^/]+/);
+    const owner = await world.host.stat('/var/lib/failover-qdrant/storage');
+    await applyWithout(world, 'objectStore', 'dns', 'vectors', 'inference', 'agent', 'timers', 'logs');
+    expect(paths(world, /^\/var\/lib\/failover-[^/]+/)).toEqual(folders);
+    expect(data.map((file) => world.host.text(file))).toEqual(['data', 'data']);
+    expect(world.host.text('/etc/passwd')).toContain(`failover-qdrant:x:${owner?.uid}:`);
+    expect(paths(world, /systemd\/system\/failover-/)).toEqual([
+      expect.stringContaining('failover-firewall.service'),
+      expect.stringContaining('failover-edge.service'),
+    ]);
+    await removeAll(world);
+    for (const file of data) world.host.nodes.delete(file);
+    expect(world.host.picture()).toEqual(before);
+  });
+
+  it('come back to their data', async () => {
+    const reference = newWorld();
+    await reference.apply(document);
+    const world = newWorld();
+    await world.apply(document);
+    world.host.put('/var/lib/failover-qdrant/storage/segment', 'points');
+    await applyWithout(world, 'vectors', 'logs');
+    await world.apply(document);
+    expect(world.host.text('/var/lib/failover-qdrant/storage/segment')).toBe('points');
+    world.host.nodes.delete('/var/lib/failover-qdrant/storage/segment');
+    expect(withoutJournal(world)).toEqual(withoutJournal(reference));
+    expect(await world.apply(document)).toBe(0);
+  });
+
+  it('go before the keys that they read', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    world.host.systemd.log.length = 0;
+    const [, sections] = without('vectors', 'agent');
+    const { 'qdrant-key': _gone, ...credentials } = document.credentials!;
+    const only = ServerSpec.parse({ schemaVersion: 1, server: document.server, credentials });
+    await world.apply(only, {}, { sections });
+    expect(world.host.systemd.log).toEqual(
+      expect.arrayContaining(['stop failover-qdrant.service', 'stop failover-agent.service']),
+    );
+    expect(world.host.systemd.log.join()).not.toMatch(/restart failover-(qdrant|agent)/);
+  });
+
+  it('are mended by the next apply after a kill', async () => {
+    const reference = newWorld();
+    await reference.apply(document);
+    const start = reference.host.mutations;
+    await applyWithout(reference, 'vectors', 'logs');
+    for (let mutation = start + 1; mutation <= reference.host.mutations; mutation += 3) {
+      const world = newWorld();
+      await world.apply(document);
+      world.host.killAt = mutation;
+      await expect(applyWithout(world, 'vectors', 'logs')).rejects.toThrow(KilledError);
+      world.host.killAt = null;
+      await applyWithout(world, 'vectors', 'logs');
+      expect(withoutJournal(world)).toEqual(withoutJournal(reference));
+      expect(await applyWithout(world, 'vectors', 'logs')).toBe(0);
+    }
+  });
+
+  it('are none where a document carries one section at a time', async () => {
+    const world = newWorld();
+    await world.apply(document);
+    const [rest] = without('logs', 'vectors');
+    expect(await world.apply(rest)).toBe(0);
   });
 });
 

@@ -6,6 +6,7 @@ import { SpecInvalidError } from './errors';
 import { Journal } from './journal';
 import { createObjectStoreAdmin } from './object-store-admin';
 import type { HostPort } from './port';
+import { remove } from './remove';
 import { applyAgent } from './sections/agent';
 import type { SectionContext, Services } from './sections/context';
 import { applyCredentials } from './sections/credentials';
@@ -50,15 +51,23 @@ export function parseServerSpec(text: string): ServerSpec {
   throw new SpecInvalidError(`the server spec has problems:\n${z.prettifyError(parsed.error)}`);
 }
 
-/** Makes the server as the document says; sections that it does not carry are left alone. Returns the number of changes. */
+export interface ApplyOptions {
+  /**
+   * Every section that this server should have, where that is known: others that apply once made are removed first, without
+   * their data. Absent, for documents that carry one section at a time: what they do not carry is left alone.
+   */
+  readonly sections?: readonly SectionName[];
+}
+
+/** Makes the server as the document says. Returns the number of changes. */
 export async function apply(
   host: HostPort,
   document: ServerSpec,
   log: ChangeLog,
   services: Services = REAL_SERVICES,
+  { sections = SECTIONS }: ApplyOptions = {},
 ): Promise<number> {
   await checkHost(host);
-  const journal = await Journal.open(host);
   let changes = 0;
   const counting: ChangeLog = {
     change(what) {
@@ -66,6 +75,12 @@ export async function apply(
       log.change(what);
     },
   };
+  // First, so that no unit of theirs is started again because a key that it reads went with it.
+  for (const section of [...SECTIONS].reverse()) {
+    if (sections.includes(section) || document[section] !== undefined) continue;
+    await remove(host, section, counting, { keepData: true });
+  }
+  const journal = await Journal.open(host);
   for (const section of SECTIONS) {
     if (document[section] === undefined) continue;
     const converger = new Converger(host, journal, section, counting);

@@ -6,7 +6,7 @@ import { ACME_LIVE_DIRECTORY } from './sections/acme';
 import { combinePem, DERIVED } from './sections/credentials';
 import { settleUnits } from './service';
 
-/** Last step of a renewal: the edge's certificate file from certbot's two, and a restart of what reads it if it is new. */
+/** Last step of a renewal: the edge's certificate file from certbot's two, and a reload of what reads it if it is new. */
 export async function installCertificate(host: HostPort, log: ChangeLog): Promise<number> {
   const [chain, key] = await Promise.all(
     ['fullchain.pem', 'privkey.pem'].map((name) => host.readFile(`${ACME_LIVE_DIRECTORY}/${name}`)),

@@ -2,7 +2,7 @@ import * as dgram from 'node:dgram';
 import { createWriteStream } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { isIPv6 } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import * as dnsPacket from 'dns-packet';
 import { DownloadFailedError } from './errors';
@@ -34,6 +34,22 @@ export function askLoopback(url: string, request: HttpRequest): Promise<HttpAnsw
     sent.on('timeout', () => sent.destroy(new Error(`no answer within ${request.timeoutSeconds} s`)));
     sent.on('error', reject);
     sent.end();
+  });
+}
+
+export function askSocket(path: string, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(path);
+    const late = setTimeout(() => socket.destroy(new Error(`no answer on ${path} within 5 s`)), 5000);
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => (answer += text));
+    socket.on('error', reject);
+    socket.on('close', () => {
+      clearTimeout(late);
+      resolve(answer);
+    });
+    socket.end(`${line}\n`);
   });
 }
 

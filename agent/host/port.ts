@@ -76,6 +76,8 @@ export interface HostPort {
   listeners(): Promise<Listener[]>;
   /** Addresses of this server's own interfaces. */
   localAddresses(): Promise<string[]>;
+  /** Sends one line to a UNIX socket; what is answered until the other side closes. Rejects after five seconds. */
+  askSocket(path: string, line: string): Promise<string>;
   http(url: string, request: HttpRequest): Promise<HttpAnswer>;
   download(url: string, path: string, mode: number): Promise<void>;
   /** Asks one server over UDP; rejects when there is no answer within two seconds. */

@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { isSystemError } from '../shared/errors';
 import { HostUnsuitableError } from './errors';
 import { readListeners } from './listeners';
-import { askLoopback, fetchTo, queryDns } from './network';
+import { askLoopback, askSocket, fetchTo, queryDns } from './network';
 import type {
   FileInfo,
   FileOwner,
@@ -186,6 +186,10 @@ export class RealHost implements HostPort {
   localAddresses(): Promise<string[]> {
     const all = Object.values(os.networkInterfaces()).flatMap((addresses) => addresses ?? []);
     return Promise.resolve(all.map(({ address }) => address));
+  }
+
+  askSocket(socket: string, line: string): Promise<string> {
+    return askSocket(socket, line);
   }
 
   http(url: string, request: HttpRequest): Promise<HttpAnswer> {

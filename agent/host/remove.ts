@@ -6,11 +6,21 @@ import { ARTIFACTS_DIRECTORY, CONFIG_DIRECTORY, STAMPS_DIRECTORY, STATE_DIRECTOR
 import type { HostPort } from './port';
 import { forgetStamp } from './service';
 
+export interface RemoveOptions {
+  /** Leaves folders of data and the users that they belong to, still in the journal: a remove without this takes them. */
+  readonly keepData?: boolean;
+}
+
 /**
  * Undoes what apply journalled for one section, newest first; what another section holds too stays. An entry is forgotten
  * only after its thing is gone, so that a remove which was cut short can be repeated.
  */
-export async function remove(host: HostPort, section: SectionName, log: ChangeLog): Promise<number> {
+export async function remove(
+  host: HostPort,
+  section: SectionName,
+  log: ChangeLog,
+  options: RemoveOptions = {},
+): Promise<number> {
   const journal = await Journal.open(host);
   let changes = 0;
   const counting: ChangeLog = {
@@ -20,7 +30,9 @@ export async function remove(host: HostPort, section: SectionName, log: ChangeLo
     },
   };
   const converger = new Converger(host, journal, section, counting);
-  const entries = [...journal.entries(section)].reverse();
+  const all = journal.entries(section);
+  const kept = options.keepData ? dataOf(all) : [];
+  const entries = all.filter((entry) => !kept.includes(entry)).reverse();
   await stopUnits(converger, entries);
   for (const entry of entries) {
     if (entry.kind === 'packages') await removePackages(converger, entry);
@@ -43,6 +55,24 @@ export async function remove(host: HostPort, section: SectionName, log: ChangeLo
   }
   return changes;
 }
+
+/** Of a section. A user stays even without a folder of ours: a disk may hold data of its, and numbers are given anew. */
+function dataOf(entries: readonly JournalEntry[]): JournalEntry[] {
+  const folders = entries.flatMap((entry) =>
+    // Programs are fetched again.
+    entry.kind === 'tree' && !isWithin(entry.path, ARTIFACTS_DIRECTORY) ? [entry.path] : [],
+  );
+  return entries.filter((entry) => {
+    if (entry.kind === 'user') return true;
+    if (!('path' in entry)) return false;
+    const { kind, path } = entry;
+    return folders.some(
+      (folder) => isWithin(path, folder) || (kind === 'directory' && isWithin(folder, path)),
+    );
+  });
+}
+
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** All at once and first, so that nothing runs on files that are going away. */
 async function stopUnits(converger: Converger, entries: readonly JournalEntry[]): Promise<void> {

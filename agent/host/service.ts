@@ -1,4 +1,5 @@
 import type { Converger } from './converge';
+import { type LiveList, replaceList } from './edge/live-lists';
 import { NotReadyError } from './errors';
 import { hideSecrets } from './hide-secrets';
 import { BUNDLE_PATH, CREDENTIALS_DIRECTORY, STAMPS_DIRECTORY, STATE_DIRECTORY, unitPath } from './paths';
@@ -12,6 +13,8 @@ export interface ManagedUnit {
   readonly inputs: readonly string[];
   /** Files that a reload is enough for. */
   readonly reloadable?: readonly string[];
+  /** Files whose lines a running program takes over by its socket; a reload reads them too. */
+  readonly live?: LiveLists;
   readonly enable?: boolean;
   /** False for a service that a timer starts. */
   readonly start?: boolean;
@@ -19,10 +22,17 @@ export interface ManagedUnit {
   readonly ready?: { readonly timeoutSeconds: number; readonly probe: () => Promise<string | null> };
 }
 
+export interface LiveLists {
+  readonly socket: string;
+  readonly lists: readonly LiveList[];
+}
+
 type Digests = Record<string, string>;
 interface Stamp {
   readonly inputs: Digests;
   readonly reloadable: Digests;
+  /** As it was last handed over. */
+  readonly live?: LiveLists & { readonly digests: Digests };
 }
 
 interface UnitState {
@@ -73,9 +83,13 @@ export async function ensureUnit(converger: Converger, unit: ManagedUnit): Promi
   const stamp = await readStamp(host, unit.name);
   const running = state.activeState === 'active' || state.activeState === 'reloading';
   if (running && stamp !== null && sameDigests(stamp.inputs, wanted.inputs)) {
-    if (sameDigests(stamp.reloadable, wanted.reloadable)) return;
-    await converger.command('systemctl', ['reload', unit.name]);
-    converger.changed(`reloaded ${unit.name}`);
+    if (sameDigests(stamp.reloadable, wanted.reloadable)) {
+      if (sameLive(stamp, wanted)) return;
+      await handOverLive(host, unit.name, wanted, (what) => converger.changed(what));
+    } else {
+      await converger.command('systemctl', ['reload', unit.name]);
+      converger.changed(`reloaded ${unit.name}`);
+    }
   } else {
     const fresh = state.activeState === 'inactive';
     await host.run('systemctl', ['reset-failed', unit.name]);
@@ -93,8 +107,8 @@ export async function ensureUnit(converger: Converger, unit: ManagedUnit): Promi
 }
 
 /**
- * Restarts every running unit whose files changed under it, whatever section it is of: a new bundle or a new credential
- * reaches all that use it. Units in `except` are settled by their own sections.
+ * Restarts every running unit whose files changed under it, or less where that is enough, whatever section it is of: a new
+ * bundle or a new credential reaches all that use it. Units in `except` are settled by their own sections.
  */
 export async function settleUnits(
   host: HostPort,
@@ -110,19 +124,55 @@ export async function settleUnits(
       name,
       inputs: Object.keys(stamp.inputs).filter((path) => path !== unitPath(name)),
       reloadable: Object.keys(stamp.reloadable),
+      ...(stamp.live === undefined ? {} : { live: stamp.live }),
     });
-    if (sameDigests(stamp.inputs, wanted.inputs) && sameDigests(stamp.reloadable, wanted.reloadable))
+    const reloads = sameDigests(stamp.inputs, wanted.inputs);
+    if (reloads && sameDigests(stamp.reloadable, wanted.reloadable)) {
+      if (sameLive(stamp, wanted)) continue;
+      // One that does not run reads them when it starts.
+      if ((await unitState(host, name)).activeState === 'active')
+        await handOverLive(host, name, wanted, changed);
+      await writeStamp(host, name, wanted);
       continue;
-    const result = await host.run('systemctl', ['try-restart', name], { timeoutSeconds: 3600 });
+    }
+    const verb = reloads ? 'try-reload-or-restart' : 'try-restart';
+    const result = await host.run('systemctl', [verb, name], { timeoutSeconds: 3600 });
     if (result.code !== 0) {
       throw new NotReadyError(
         `${name} did not come back after a file it reads changed: ${result.stderr.trim()}. ` +
           `Its last lines: ${await lastLines(host, name)}`,
       );
     }
-    changed(`restarted ${name}`);
+    changed(`${reloads ? 'reloaded' : 'restarted'} ${name}`);
     await writeStamp(host, name, wanted);
   }
+}
+
+async function handOverLive(
+  host: HostPort,
+  unit: string,
+  { live }: Stamp,
+  changed: (what: string) => void,
+): Promise<void> {
+  if (live === undefined) return;
+  const problems: string[] = [];
+  for (const list of live.lists) {
+    const problem = await replaceList(host, live.socket, list);
+    if (problem !== null) problems.push(problem);
+  }
+  if (problems.length === 0) {
+    changed(`gave ${unit} its new keys`);
+    return;
+  }
+  // A key that is gone must not go on opening doors because a socket does not answer.
+  const result = await host.run('systemctl', ['reload', unit]);
+  if (result.code !== 0) {
+    throw new NotReadyError(
+      `${unit} took its new keys neither while it ran (${problems.join('; ')}) nor by a reload: ` +
+        `${result.stderr.trim()}. Its last lines: ${await lastLines(host, unit)}`,
+    );
+  }
+  changed(`reloaded ${unit}, which did not take its new keys otherwise: ${problems.join('; ')}`);
 }
 
 export async function forgetStamp(host: HostPort, unit: string): Promise<void> {
@@ -165,7 +215,7 @@ export async function lastLines(host: HostPort, unit: string): Promise<string> {
 
 async function digestsOf(
   host: HostPort,
-  unit: Pick<ManagedUnit, 'name' | 'inputs' | 'reloadable'>,
+  unit: Pick<ManagedUnit, 'name' | 'inputs' | 'reloadable' | 'live'>,
 ): Promise<Stamp> {
   const digest = async (paths: readonly string[]): Promise<Digests> => {
     const all: Digests = {};
@@ -175,6 +225,15 @@ async function digestsOf(
   return {
     inputs: await digest([unitPath(unit.name), ...unit.inputs]),
     reloadable: await digest(unit.reloadable ?? []),
+    ...(unit.live === undefined
+      ? {}
+      : {
+          live: {
+            socket: unit.live.socket,
+            lists: unit.live.lists,
+            digests: await digest(unit.live.lists.map(({ file }) => file)),
+          },
+        }),
   };
 }
 
@@ -182,6 +241,8 @@ function sameDigests(a: Digests, b: Digests): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
+
+const sameLive = (a: Stamp, b: Stamp): boolean => sameDigests(a.live?.digests ?? {}, b.live?.digests ?? {});
 
 async function readStamp(host: HostPort, unit: string): Promise<Stamp | null> {
   const content = await host.readFile(stampPath(unit));

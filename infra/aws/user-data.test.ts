@@ -58,6 +58,10 @@ describe('user data', () => {
         readFileSync(join(root, 'failover-first-boot.service'), 'utf8'),
       )?.[1];
       expect(start).toBe(`${root}/opt/first-boot`);
+      // What failed can be read where nobody can log in: in the output of the instance's console.
+      expect(readFileSync(join(root, 'failover-first-boot.service'), 'utf8')).toContain(
+        '\nStandardOutput=journal+console\n',
+      );
       execFileSync(start ?? '', ['run'], { env });
       const waits = [5, 10, 20, 40, 80, 160, 300].flatMap((wait) => ['node', `sleep ${wait}`]);
       expect(readFileSync(log, 'utf8').split('\n').slice(0, -1)).toEqual([

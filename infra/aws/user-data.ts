@@ -92,6 +92,7 @@ After=network-online.target
 ExecStart=$home/first-boot run
 Restart=on-failure
 RestartSec=30
+StandardOutput=journal+console
 [Install]
 WantedBy=multi-user.target
 END

@@ -88,6 +88,10 @@ describe('stacks on AWS', () => {
       'inferenceRuntime',
     ],
     ['logs that are locked for longer than they are kept', { awsLogLockDays: 91 }, 'awsLogLockDays'],
+    ['weights on the disk that goes with the instance', { modelPath: '/srv/models/tiny' }, 'modelPath'],
+    ['weights beside the data volume', { modelPath: '/srv/failover-models/tiny' }, 'modelPath'],
+    ['weights that only seem to lie on it', { modelPath: '/srv/failover/../models' }, 'modelPath'],
+    ['weights in place of the volume', { modelPath: '/srv/failover/' }, 'modelPath'],
     ['a GPU that cannot hold the model', { modelGib: 30 }, 'awsInstanceType'],
     [
       'a nameserver on a witness that has no server',
@@ -103,6 +107,16 @@ describe('stacks on AWS', () => {
     ['sites that cannot be checked from outside', { dnsCheckerCidrs: [] }, 'dnsCheckerCidrs'],
   ])('refuses %s', (_what, change, key) => {
     expect(problems(change).map((problem) => problem.key)).toEqual([key]);
+  });
+
+  it('says where weights belong, and leaves it to dedicated servers where they have them', () => {
+    const modelPath = '/srv/models/tiny';
+    expect(() => parse({ ...AWS_SITE, modelPath }, files)).toThrow(
+      'failover:modelPath: got "/srv/models/tiny"; allowed: a folder below /srv/failover on aws, where the data volume is: ' +
+        'what lies elsewhere goes with the instance.',
+    );
+    expect(parse({ ...SITE, modelPath }, files)).toMatchObject({ settings: { modelPath } });
+    expect(parse({ ...AWS_WITNESS, modelPath }, files)).toMatchObject({ platform: 'aws' });
   });
 
   it.each([

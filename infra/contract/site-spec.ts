@@ -237,14 +237,19 @@ export const ObjectStoreSpec = z.strictObject({
   sites: z.array(z.string()).min(1),
 });
 
-/** Witness: PowerDNS, authoritative for the zone, answering the service name from the sites' readiness. */
+/**
+ * Witness and dedicated sites: PowerDNS, authoritative for the zone, answering the service name from the sites' readiness.
+ * Nothing is transferred: every server makes the same zone from the same spec, which differs only in `listen` and `tsigName`.
+ */
 export const DnsSpec = z.strictObject({
   zone: z.string(),
   serviceHost: z.string(),
   ttlSeconds: z.number().int().positive(),
   checkIntervalSeconds: z.number().int().positive(),
-  nameserverHost: z.string(),
-  nameserverAddress: z.string(),
+  /** All that answer for the zone, the witness's first: it is the zone's primary, and takes the challenges. */
+  nameservers: z.array(z.strictObject({ host: z.string(), address: z.string() })).min(1),
+  /** This server's own addresses among them. */
+  listen: z.array(z.string()).min(1),
   /** In order of preference when more than one site should ever be ready. `host` gets a plain A record. */
   sites: z
     .array(z.strictObject({ site: z.string(), host: z.string(), addresses: z.array(z.string()).min(1) }))
@@ -254,7 +259,12 @@ export const DnsSpec = z.strictObject({
       z.strictObject({ name: z.string(), type: z.enum(['A', 'AAAA', 'CNAME', 'TXT']), value: z.string() }),
     )
     .default([]),
-  /** Name of the TSIG key allowed to write _acme-challenge records; its secret is the credential `tsig-key`. */
+  /** `_acme-challenge.<host>` of each is delegated to the first nameserver. */
+  challengeHosts: z.array(z.string()).default([]),
+  /**
+   * First nameserver only: it has a zone for each challenge, which the TSIG key of this name may write; the key's secret is
+   * the credential `tsig-key`.
+   */
   tsigName: z.string().optional(),
 });
 

@@ -49,6 +49,8 @@ export const SiteOutputs = z.object({
   platform: z.enum(['dedicated', 'aws']),
   peerSite: z.string(),
   servers: z.array(Server),
+  /** Addresses of all that answer for the zone, where this site is one of them. */
+  nameservers: z.array(z.string()).optional(),
   serviceUrl: z.string(), // https://api.example.com
   siteUrl: z.string(), // https://uk.example.com
   peerUrl: z.string(),

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { SiteEntry } from '../config/parse';
 import type { FlatConfig } from '../config/schema';
 import type { FirewallSpec } from '../contract/site-spec';
+import { servesDns } from './dns';
 import { DNS_PORT, HTTPS_PORT, STORE_PORT } from './names';
 
 const hostCidr = (address: string): string => `${address}/${isIP(address) === 6 ? 128 : 32}`;
@@ -10,6 +11,7 @@ const unique = (values: readonly string[]): string[] => [...new Set(values)];
 type FirewallConfig = Pick<
   FlatConfig,
   | 'sites'
+  | 'dnsProvider'
   | 'sshPort'
   | 'managementCidrs'
   | 'clientCidrs'
@@ -42,7 +44,16 @@ export function edgeCidrs(config: FirewallConfig, peerAddresses: readonly string
   ]);
 }
 
-/** A site takes HTTPS, and SSH unless it is on AWS, where Session Manager takes its place. */
+/** Every nameserver answers the same resolvers, and the sites. */
+function dnsRules(config: FirewallConfig): FirewallSpec['allow'] {
+  const from = unique([...config.resolverCidrs, ...siteCidrs(config)]);
+  return [
+    { comment: 'DNS', protocol: 'udp', port: DNS_PORT, from },
+    { comment: 'DNS', protocol: 'tcp', port: DNS_PORT, from },
+  ];
+}
+
+/** A site takes HTTPS, DNS where it has a nameserver, and SSH unless it is on AWS, where Session Manager takes its place. */
 export function siteFirewall(
   config: FirewallConfig,
   own: Pick<SiteEntry, 'platform'>,
@@ -51,6 +62,7 @@ export function siteFirewall(
   return {
     allow: [
       ...(own.platform === 'aws' ? [] : [sshRule(config)]),
+      ...(servesDns(config, own) ? dnsRules(config) : []),
       {
         comment: 'HTTPS from clients, operators, peer and DNS checks',
         protocol: 'tcp',
@@ -63,13 +75,11 @@ export function siteFirewall(
 
 /** The witness answers DNS and keeps the lease; both sites and operators reach its store. */
 export function witnessFirewall(config: FirewallConfig): FirewallSpec {
-  const resolvers = unique([...config.resolverCidrs, ...siteCidrs(config)]);
   const storeUsers = unique([...siteCidrs(config), ...config.managementCidrs]);
   return {
     allow: [
       sshRule(config),
-      { comment: 'DNS', protocol: 'udp', port: DNS_PORT, from: resolvers },
-      { comment: 'DNS', protocol: 'tcp', port: DNS_PORT, from: resolvers },
+      ...dnsRules(config),
       {
         comment: 'lease and snapshots from sites and operators',
         protocol: 'tcp',

@@ -4,6 +4,7 @@ import type { FlatConfig } from '../config/schema';
 import type { SiteEntry } from '../config/parse';
 import { configHash } from '../config-hash';
 import {
+  type DnsSpec,
   EdgeSpec,
   FirewallSpec,
   InferenceSpec,
@@ -13,6 +14,7 @@ import {
 } from '../contract/site-spec';
 import { AlertsSpec, DnsRecordSpec } from '../contract/outward-spec';
 import { artifactSpec } from './artifact';
+import { servesDns, siteDns } from './dns';
 import { siteFirewall } from './firewall';
 import { TSIG_NAME } from './names';
 
@@ -39,6 +41,8 @@ export interface SiteSections {
   readonly agent: SiteAgentSpec;
   readonly edge: EdgeSpec;
   readonly timers: TimersSpec;
+  /** Absent where the site has no nameserver. No part of the configuration's hash: each server listens elsewhere. */
+  readonly dns?: DnsSpec;
 }
 
 const memory = (value: string) => (value === '' ? {} : { memoryMax: value });
@@ -200,5 +204,6 @@ export function siteSections(input: SiteInput): SiteSections {
     agent: { ...draft, parity: { ...draft.parity, configHash: hash } },
     edge,
     timers,
+    ...(servesDns(settings, own) ? { dns: siteDns(settings, own) } : {}),
   };
 }

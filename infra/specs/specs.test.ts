@@ -1,4 +1,4 @@
-import { ServerSpec } from '../contract/site-spec';
+import { type DnsSpec, ServerSpec } from '../contract/site-spec';
 import { TestAuthority } from '../config/testing/certificates';
 import {
   type ConfigInput,
@@ -30,9 +30,12 @@ const atWitness = (change: ConfigInput = {}) =>
   witnessSections(parseWitness({ ...WITNESS, ...change }, files).settings);
 
 describe('a site', () => {
-  it('opens SSH to operators, and HTTPS to clients, operators, its peer and the witness', () => {
-    expect(site({ sshPort: 2222 }).firewall.allow).toEqual([
+  it('opens SSH to operators, DNS to resolvers, and HTTPS to clients, operators, its peer and the witness', () => {
+    const resolvers = ['10.7.0.0/16', '10.1.0.10/32', '10.2.0.10/32'];
+    expect(site({ sshPort: 2222, resolverCidrs: ['10.7.0.0/16'] }).firewall.allow).toEqual([
       { comment: 'SSH from operators', protocol: 'tcp', port: 2222, from: ['10.9.0.0/24'] },
+      { comment: 'DNS', protocol: 'udp', port: 53, from: resolvers },
+      { comment: 'DNS', protocol: 'tcp', port: 53, from: resolvers },
       {
         comment: 'HTTPS from clients, operators, peer and DNS checks',
         protocol: 'tcp',
@@ -47,7 +50,8 @@ describe('a site', () => {
       { site: 'uk-primary', host: 'uk.failover.test', addresses: ['2001:db8::1'] },
       { site: 'eu-standby', host: 'eu.failover.test', addresses: ['2001:db8::2'] },
     ];
-    expect(site({ sites }).firewall.allow[1]?.from).toContain('2001:db8::2/128');
+    const https = site({ sites }).firewall.allow.find(({ port }) => port === 443);
+    expect(https?.from).toContain('2001:db8::2/128');
   });
 
   it('takes the first lease on one site only', () => {
@@ -109,6 +113,84 @@ describe('a site', () => {
   });
 });
 
+describe('the nameservers', () => {
+  const ACME: ConfigInput = {
+    tlsMode: 'acme',
+    acmeEmail: 'a@b.test',
+    tlsCertificateFile: '',
+    tlsPrivateKeyFile: '',
+  };
+  const copies = (change: ConfigInput = {}): DnsSpec[] => {
+    const { tlsCertificateFile: _certificate, tlsPrivateKeyFile: _key, ...shared } = change;
+    const specs = [atWitness(shared).dns, site(change).dns, site(change, STANDBY).dns];
+    return specs.filter((spec) => spec !== undefined);
+  };
+
+  it.each<[string, ConfigInput]>([
+    ['certificates from files', {}],
+    ['certificates by ACME', ACME],
+    [
+      'two addresses a site',
+      {
+        sites: [
+          { site: 'uk-primary', host: 'uk.failover.test', addresses: ['10.1.0.10', '2001:db8::1'] },
+          { site: 'eu-standby', host: 'eu.failover.test', addresses: ['10.2.0.10', '2001:db8::2'] },
+        ],
+      },
+    ],
+  ])('are told to make the same zone, with %s', (_what, change) => {
+    const zones = copies(change).map(({ listen: _listen, tsigName: _tsigName, ...zone }) => zone);
+    expect(zones).toHaveLength(3);
+    expect(zones[1]).toEqual(zones[0]);
+    expect(zones[2]).toEqual(zones[0]);
+  });
+
+  it('are the witness’s, and the sites’ in the order of the configuration', () => {
+    expect(copies()[2]?.nameservers).toEqual([
+      { host: 'witness.failover.test', address: '10.3.0.10' },
+      { host: 'uk.failover.test', address: '10.1.0.10' },
+      { host: 'eu.failover.test', address: '10.2.0.10' },
+    ]);
+  });
+
+  it('take updates at the witness only', () => {
+    expect(copies(ACME).map(({ tsigName }) => tsigName)).toEqual(['failover-acme', undefined, undefined]);
+    const hosts = ['api', 'witness', 'uk', 'eu'].map((host) => `${host}.failover.test`);
+    expect(copies(ACME)[1]?.challengeHosts).toEqual(hosts);
+    expect(copies()[0]?.challengeHosts).toEqual([]);
+  });
+
+  it('listen at their own addresses, all that their names lead to', () => {
+    expect(copies().map(({ listen }) => listen)).toEqual([['10.3.0.10'], ['10.1.0.10'], ['10.2.0.10']]);
+  });
+
+  it('are not at the sites where another provider answers: no section, no open port', () => {
+    const { settings, own, peer } = parseSite(SITE, files);
+    const elsewhere = { ...settings, dnsProvider: 'route53' as const };
+    const { dns, firewall } = siteSections({
+      settings: elsewhere,
+      own,
+      peer,
+      caCertificate: undefined,
+      witness,
+    });
+    expect(dns).toBeUndefined();
+    expect(firewall.allow.map(({ port }) => port)).not.toContain(53);
+  });
+
+  it('are not at a site on AWS, nor does a nameserver’s name lead there', () => {
+    const { settings, own, peer } = parseSite(SITE, files);
+    const onAws = { ...own, platform: 'aws' as const };
+    const sites = settings.sites.map((each) => (each.site === own.site ? onAws : each));
+    const input = { settings: { ...settings, sites }, peer, caCertificate: undefined, witness };
+    const aws = siteSections({ ...input, own: onAws });
+    expect(aws.dns).toBeUndefined();
+    expect(aws.firewall.allow.map(({ port }) => port)).toEqual([443]);
+    const hosts = siteSections({ ...input, own: peer, peer: onAws }).dns?.nameservers.map(({ host }) => host);
+    expect(hosts).toEqual(['witness.failover.test', 'eu.failover.test']);
+  });
+});
+
 describe('the witness', () => {
   it('opens SSH to operators, DNS to resolvers, and the store to sites and operators', () => {
     const resolvers = ['0.0.0.0/0', '::/0', '10.1.0.10/32', '10.2.0.10/32'];
@@ -125,8 +207,6 @@ describe('the witness', () => {
       zone: 'failover.test',
       serviceHost: 'api.failover.test',
       ttlSeconds: 60,
-      nameserverHost: 'witness.failover.test',
-      nameserverAddress: '10.3.0.10',
       sites: [{ site: 'uk-primary' }, { site: 'eu-standby' }],
     });
   });

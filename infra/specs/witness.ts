@@ -1,16 +1,10 @@
 /** What the witness's server must look like, section by section. */
 import type { FlatConfig } from '../config/schema';
-import { DnsSpec, FirewallSpec, ObjectStoreSpec } from '../contract/site-spec';
+import { type DnsSpec, FirewallSpec, ObjectStoreSpec } from '../contract/site-spec';
 import { artifactSpec } from './artifact';
+import { witnessDns } from './dns';
 import { witnessFirewall } from './firewall';
-import {
-  LEASE_BUCKET,
-  SNAPSHOT_BUCKET,
-  STORE_PORT,
-  STORE_REGION,
-  STORE_ROOT_ACCESS_KEY,
-  TSIG_NAME,
-} from './names';
+import { LEASE_BUCKET, SNAPSHOT_BUCKET, STORE_PORT, STORE_REGION, STORE_ROOT_ACCESS_KEY } from './names';
 
 export interface WitnessSections {
   readonly firewall: FirewallSpec;
@@ -35,16 +29,7 @@ export function witnessSections(settings: FlatConfig): WitnessSections {
       snapshotBucket: SNAPSHOT_BUCKET,
       sites: settings.sites.map(({ site }) => site),
     }),
-    dns: DnsSpec.parse({
-      zone: settings.zone,
-      serviceHost: settings.serviceHost,
-      ttlSeconds: settings.dnsTtlSeconds,
-      checkIntervalSeconds: settings.dnsCheckIntervalSeconds,
-      nameserverHost: settings.witnessHost,
-      nameserverAddress: settings.witnessAddresses[0],
-      sites: settings.sites.map(({ site, host, addresses }) => ({ site, host, addresses })),
-      ...(settings.tlsMode === 'acme' ? { tsigName: TSIG_NAME } : {}),
-    }),
+    dns: witnessDns(settings),
   };
 }
 

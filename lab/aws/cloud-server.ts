@@ -28,7 +28,7 @@ export async function bootCloudServer(options: CloudServerOptions): Promise<void
   await makeDisk(
     server,
     new Map([
-      ['etc/resolv.conf', text(resolverText(names))],
+      ['etc/resolv.conf', text(resolverText(names, ['witness']))],
       [`${SEED}/meta-data`, text(`instance-id: i-0lab\nlocal-hostname: ${server.name}\n`)],
       [`${SEED}/user-data`, text(userData)],
       // Masked: the address is the lab's work, so it would wait its 2 minutes for nothing.

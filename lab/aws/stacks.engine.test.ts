@@ -1,7 +1,7 @@
 /** The real engine applies the real program to an emulated AWS, whose own API is then asked for what the design needs. */
 import type { JsonMap } from '../../tools/plugins/aws/bridge';
-import { CommandFailedError } from '../../tools/run';
 import type { Stack } from '../../tools/preview/changed';
+import { refusal } from '../testing/refusal';
 import { ExampleWorld, REGIONS } from './example';
 
 const ALL = ['witness', 'uk-primary', 'eu-standby'] as const;
@@ -15,17 +15,6 @@ beforeAll(async () => {
 afterAll(() => world.dispose());
 
 const list = (told: JsonMap, name: string): JsonMap[] => (told[name] ?? []) as JsonMap[];
-
-/** What the engine said when it refused. */
-async function refusal(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CommandFailedError) return error.output;
-    throw error;
-  }
-  throw new Error('it was not refused');
-}
 
 const buckets = {
   lease: ['acme-failover-lease-123456789012', REGIONS.witness],

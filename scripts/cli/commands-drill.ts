@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { deployment } from './commands-control';
 import { EXIT, InterruptedError, UsageError } from './errors';
 import { number, whole } from './option-values';
+import { launchesOf, requireRuntimes, runtimesNamed } from '../drill/clients/runtimes/launch';
 import { systemClock } from '../drill/clock';
 import { FaultCommand } from '../drill/fault';
 import { measure } from '../drill/measure/measures';
@@ -27,6 +28,8 @@ interface DrillFlags {
   readonly decideAfter?: string;
   readonly rate: string;
   readonly requestTimeout: string;
+  readonly runtimes?: string;
+  readonly python: string;
   readonly output: string;
 }
 
@@ -52,6 +55,8 @@ export function addDrillCommands(root: Command): void {
     .option('--decide-after <seconds>', 'in mode manual, play the person on call (default: wait for one)')
     .option('--rate <n>', 'requests a second of each reading client', '2')
     .option('--request-timeout <seconds>', 'deadline of each request of a client', '2')
+    .option('--runtimes <list>', 'clients as users have them, some of node,python,java (default: none)')
+    .option('--python <file>', 'interpreter with requests and httpx, for --runtimes python', 'python3')
     .option('--output <folder>', 'where the report goes', 'drills')
     .action(drill);
   root
@@ -63,6 +68,8 @@ export function addDrillCommands(root: Command): void {
 
 async function drill(name: string, flags: DrillFlags, command: Command): Promise<void> {
   const scenario = scenarioNamed(name);
+  const runtimes = flags.runtimes === undefined ? [] : runtimesNamed(flags.runtimes);
+  await requireRuntimes(runtimes, flags.python);
   const { context, sites, leases } = await deployment(command);
   const progress = new TerminalProgress(process.stderr);
   const { signal, release } = onSignals(progress);
@@ -95,6 +102,7 @@ async function drill(name: string, flags: DrillFlags, command: Command): Promise
         periodMs: 1000 / number('--rate', flags.rate),
         writePeriodMs: 1000,
         timeoutMs: number('--request-timeout', flags.requestTimeout) * 1000,
+        runtimes: launchesOf(runtimes, flags.python),
       },
     );
     const measures = measure(record);

@@ -43,6 +43,15 @@ describe('a context', () => {
     for (const key of ['secret-peer', 'secret-qdrant', 'secret-vllm', 'secret-tsig'])
       expect(text).not.toContain(key);
   });
+  it('knows each nameserver once that a stack names, the witness’s first', () => {
+    const named = ['192.0.2.30', '192.0.2.10', '192.0.2.20'];
+    const witness = sampleWitness({ nameservers: named.slice(0, 2) });
+    const sites = [
+      sampleSite('uk-primary', { nameservers: named }),
+      sampleSite('eu-standby', { nameservers: named }),
+    ];
+    expect(buildContext(sources({ witness, sites })).nameservers.map((each) => each.address)).toEqual(named);
+  });
   it('turns a nameserver given by name into the witness that serves it', () => {
     const witness = sampleWitness({ nameservers: ['ns1.example.com', '198.51.100.9'] });
     expect(buildContext(sources({ witness })).nameservers.map((each) => each.address)).toEqual([

@@ -107,7 +107,10 @@ export function buildContext(sources: ContextSources): OperatorContext {
       addresses: site.servers.map((server) => server.address),
       servers: site.servers.map((server) => server.name),
     })),
-    nameservers: nameserverAddresses(witness.nameservers, witnessAddresses),
+    nameservers: nameserverAddresses(
+      [witness.nameservers, ...sites.map((site) => site.nameservers ?? [])].flat(),
+      witnessAddresses,
+    ),
     store: {
       endpoint: witness.storeEndpoint,
       region: witness.storeRegion,

@@ -36,12 +36,12 @@ export class Disturbance {
     const faults = scenario.faults({
       active: siteOf(ports.context, from.site.site),
       standby: siteOf(ports.context, to.site.site),
+      detectionSeconds: ports.context.budget.rto.sickHolder.stages[0]?.seconds ?? 0,
     });
     marks.faultStarted = this.now();
     if (scenario.cause === 'planned') await this.planned();
     if (scenario.overloads === true) this.overload();
-    if (scenario.flaps === undefined) await this.inject(faults);
-    else await this.flap(faults, scenario.flaps);
+    await this.inject(faults);
     marks.faultDone ??= this.now();
     if (scenario.expect === 'switch') {
       if (scenario.cause !== 'planned' && ports.context.switchingMode === 'manual') this.askSomebody();
@@ -73,28 +73,13 @@ export class Disturbance {
   }
 
   private async inject(faults: readonly ScenarioFault[]): Promise<void> {
-    const { repairs, supervision, step } = this.parts;
+    const { repairs, supervision, marks, step } = this.parts;
     for (const fault of faults) {
       step(`fault: ${fault.words.join(' ')}`);
-      await supervision.guard(repairs.inject(fault.words, fault.repair), 'the fault command');
+      // What comes and goes has begun by now; there is no one moment at which it is done.
+      if (fault.lastsSeconds !== undefined) marks.faultDone ??= this.now();
+      await supervision.guard(repairs.inject(fault), 'the fault command');
     }
-  }
-
-  private async flap(faults: readonly ScenarioFault[], times: number): Promise<void> {
-    const { repairs, supervision, marks } = this.parts;
-    for (let turn = 1; turn <= times; turn += 1) {
-      await this.inject(faults);
-      marks.faultDone ??= this.now();
-      await this.pause(this.flapSeconds(), `turn ${turn} of ${times}`);
-      await supervision.guard(repairs.undo(), 'the repair command');
-      await this.pause(this.flapSeconds(), `turn ${turn} of ${times}, well again`);
-    }
-  }
-
-  /** Half of what a fault that stands needs to be detected: no streak of failed probes is long enough. */
-  private flapSeconds(): number {
-    const detection = this.parts.ports.context.budget.rto.sickHolder.stages[0]?.seconds ?? 4;
-    return detection / 2;
   }
 
   /** Long enough for any switch that this should not cause to have happened. */
@@ -110,11 +95,6 @@ export class Disturbance {
       return this.now() >= until;
     });
     await this.end();
-  }
-
-  private async pause(seconds: number, what: string): Promise<void> {
-    const until = this.now() + seconds * 1000;
-    await this.parts.supervision.waitUntil(what, () => this.now() >= until);
   }
 
   /** The switch is somebody's to decide; the waiting for it goes on meanwhile. */

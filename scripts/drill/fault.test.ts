@@ -7,8 +7,8 @@ describe('repairs', () => {
   it('undo the last fault first, and each once', async () => {
     const ran: string[] = [];
     const repairs = new Repairs({ run: (words) => Promise.resolve(void ran.push(words.join(' '))) });
-    await repairs.inject(['kill', 'uk'], ['revive', 'uk']);
-    await repairs.inject(['isolate', 'eu'], ['heal', 'eu']);
+    await repairs.inject({ words: ['kill', 'uk'], repair: ['revive', 'uk'] });
+    await repairs.inject({ words: ['isolate', 'eu'], repair: ['heal', 'eu'] });
     expect(await repairs.undo()).toEqual([]);
     expect(await repairs.undo()).toEqual([]);
     expect(ran).toEqual(['kill uk', 'isolate eu', 'heal eu', 'revive uk']);
@@ -21,7 +21,7 @@ describe('repairs', () => {
         return words[0] === 'kill' ? Promise.reject(new Error('half')) : Promise.resolve();
       },
     });
-    await expect(repairs.inject(['kill', 'uk'], ['revive', 'uk'])).rejects.toThrow('half');
+    await expect(repairs.inject({ words: ['kill', 'uk'], repair: ['revive', 'uk'] })).rejects.toThrow('half');
     await repairs.undo();
     expect(ran).toEqual(['kill uk', 'revive uk']);
   });
@@ -29,8 +29,8 @@ describe('repairs', () => {
     const repairs = new Repairs({
       run: (words) => (words[0] === 'heal' ? Promise.reject(new Error('stuck')) : Promise.resolve()),
     });
-    await repairs.inject(['kill', 'uk'], ['revive', 'uk']);
-    await repairs.inject(['isolate', 'eu'], ['heal', 'eu']);
+    await repairs.inject({ words: ['kill', 'uk'], repair: ['revive', 'uk'] });
+    await repairs.inject({ words: ['isolate', 'eu'], repair: ['heal', 'eu'] });
     expect(await repairs.undo()).toEqual(['heal eu: stuck']);
     expect(repairs.outstanding).toEqual([]);
   });
@@ -47,7 +47,7 @@ describe('a repair', () => {
         ran.push(words.join(' '));
       },
     });
-    const fault = repairs.inject(['kill', 'uk'], ['revive', 'uk']);
+    const fault = repairs.inject({ words: ['kill', 'uk'], repair: ['revive', 'uk'] });
     const undone = repairs.undo();
     release();
     await Promise.all([fault, undone]);
@@ -92,7 +92,7 @@ describe('scenarios', () => {
     servers: ['uk-1', 'uk-2'],
   };
   const standby = { ...site, site: 'eu-standby', host: 'eu.example.com', servers: ['eu-1'] };
-  const roles = { active: site, standby };
+  const roles = { active: site, standby, detectionSeconds: 4 };
   it('name the site by its label and every server of it', () => {
     expect(scenarioNamed('region-loss').faults(roles)).toEqual([
       { words: ['kill', 'uk'], repair: ['revive', 'uk'] },

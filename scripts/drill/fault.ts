@@ -1,11 +1,12 @@
 /** Faults come from a command of the operator's choosing; the drill only knows its words and how to undo them. */
 import { spawn } from 'node:child_process';
 import { CommandFailedError, UsageError } from '../cli/errors';
+import type { ScenarioFault } from './scenarios';
 import { splitWords } from '../cli/words';
 
 export interface FaultPort {
-  /** Runs the fault command with these words; throws when it fails. */
-  run(words: readonly string[]): Promise<void>;
+  /** Runs the fault command with these words; throws when it fails, or takes much longer than it is meant to. */
+  run(words: readonly string[], lastsSeconds?: number): Promise<void>;
 }
 
 export class FaultCommand implements FaultPort {
@@ -23,7 +24,7 @@ export class FaultCommand implements FaultPort {
     this.leading = leading;
   }
 
-  async run(words: readonly string[]): Promise<void> {
+  async run(words: readonly string[], lastsSeconds = 0): Promise<void> {
     const args = [...this.leading, ...words];
     const shown = [this.program, ...args].join(' ');
     await new Promise<void>((resolve, reject) => {
@@ -35,7 +36,7 @@ export class FaultCommand implements FaultPort {
       };
       child.stdout.on('data', keep);
       child.stderr.on('data', keep);
-      const timer = setTimeout(() => child.kill('SIGKILL'), this.timeoutMs);
+      const timer = setTimeout(() => child.kill('SIGKILL'), this.timeoutMs + lastsSeconds * 1000);
       child.on('error', (error) => {
         clearTimeout(timer);
         reject(new CommandFailedError(`\`${shown}\` did not start: ${error.message}`));
@@ -67,9 +68,9 @@ export class Repairs {
   constructor(private readonly fault: FaultPort) {}
 
   /** Notes the repair before the fault is tried: a fault that failed half-way is repaired as well. */
-  async inject(words: readonly string[], repair: readonly string[]): Promise<void> {
+  async inject({ words, repair, lastsSeconds }: ScenarioFault): Promise<void> {
     this.pending.push(repair);
-    await this.inTurn(() => this.fault.run(words));
+    await this.inTurn(() => this.fault.run(words, lastsSeconds));
   }
 
   get outstanding(): readonly string[] {

@@ -4,6 +4,7 @@ import type { OperatorContext } from '../cli/context';
 import type { LeaseReader } from '../cli/lease-store';
 import type { SitePort } from '../cli/site-client';
 import type { DrillClock } from './clock';
+import type { RuntimeLaunch } from './clients/runtimes/launch';
 import type { FaultPort } from './fault';
 import type { Progress } from './progress';
 import type { DrillRecord } from './record';
@@ -22,6 +23,8 @@ export interface DrillOptions {
   readonly periodMs: number;
   readonly writePeriodMs: number;
   readonly timeoutMs: number;
+  /** Clients in other runtimes, beside the drill's own. */
+  readonly runtimes?: readonly RuntimeLaunch[];
   /** In mode manual the drill plays the person on call, this long after the fault; null waits for a real one. */
   readonly decideAfterSeconds: number | null;
   /** How long a fault stands that must not lead to a switch; default: the longest that a switch is predicted to take. */

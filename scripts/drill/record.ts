@@ -9,8 +9,9 @@ import { scenarioOf } from './scenarios';
  * - warm: keeps its connections and never looks the name up again while one lives
  * - writer: one point a period, resolved and connected like a cold client
  * - pinned: a writer that keeps to one site whatever DNS says; refusals are expected, two sites acknowledging is not
+ * - runtime: a program in another runtime, with that runtime's own pool and resolver
  */
-export type ClientKind = 'cold' | 'warm' | 'writer' | 'pinned';
+export type ClientKind = 'cold' | 'warm' | 'writer' | 'pinned' | 'runtime';
 
 export interface ClientInfo {
   readonly name: string;

@@ -8,8 +8,9 @@ import { failback } from '../cli/failback';
 import { isHolding } from '../cli/overview';
 import type { SitePort } from '../cli/site-client';
 import { drillClients } from './clients/clients';
-import { ClientLoop } from './clients/loop';
+import { ClientLoop, type DrillClient } from './clients/loop';
 import { search } from './clients/requests';
+import { RuntimeClient, runtimeInfo, runtimeOptions } from './clients/runtimes/runtime-client';
 import { DnsWatcher, StatusWatcher } from './clients/watchers';
 import { DrillCollection } from './collection';
 import { Disturbance } from './disturbance';
@@ -43,7 +44,7 @@ class DrillRun {
   /** Ends what is still being waited for when the drill is over. */
   private readonly over = new AbortController();
   private readonly collection: DrillCollection;
-  private readonly loops: ClientLoop[];
+  private readonly loops: DrillClient[];
   private readonly recorder: Recorder;
   private readonly dns: DnsWatcher;
   private readonly status: StatusWatcher;
@@ -74,8 +75,16 @@ class DrillRun {
       timeoutMs: options.timeoutMs,
       ...(ports.lookup === undefined ? {} : { lookup: ports.lookup }),
     });
-    this.recorder = new Recorder(clients.map((client) => client.info));
-    this.loops = clients.map((client) => new ClientLoop(client, clock, this.recorder));
+    const runtimes = options.runtimes ?? [];
+    const foreign = runtimeOptions(context, { ...options, onStep: (text) => this.step(text) });
+    this.recorder = new Recorder([
+      ...clients.map((client) => client.info),
+      ...runtimes.map((launch) => runtimeInfo(launch, options)),
+    ]);
+    this.loops = [
+      ...clients.map((client) => new ClientLoop(client, clock, this.recorder)),
+      ...runtimes.map((launch) => new RuntimeClient(launch, foreign, clock, this.recorder)),
+    ];
     this.dns = new DnsWatcher(context, clock, options.dnsPeriodMs);
     this.status = new StatusWatcher(sites, clock, options.statusPeriodMs);
     this.repairs = new Repairs(ports.fault ?? { run: () => Promise.resolve() });
@@ -141,6 +150,8 @@ class DrillRun {
   private async baseline(): Promise<void> {
     this.dns.start();
     this.status.start();
+    const prepared = Promise.all(this.loops.map((loop) => loop.prepare()));
+    await this.supervision.guard(prepared, 'the clients to be ready');
     for (const loop of this.loops) loop.start();
     this.marks.clientsStarted = this.now();
     this.step(`clients started; baseline of ${this.options.baselineSeconds} s`);
@@ -257,7 +268,7 @@ class DrillRun {
     });
     const { context } = this.ports;
     const { from, to, id, options, marks, collection, recorder, dns, status, startEpoch } = this;
-    const clients = this.loops.map((loop) => loop.client.info);
+    const clients = this.loops.map((loop) => loop.info);
     const { afterFailover, afterFailback, steps, leftovers } = this;
     return {
       ...describeWorld(context, options),

@@ -5,12 +5,16 @@ import type { ContextSite } from '../cli/context';
 export interface ScenarioFault {
   readonly words: readonly string[];
   readonly repair: readonly string[];
+  /** A fault that comes and goes: its command runs for so long. */
+  readonly lastsSeconds?: number;
 }
 
-/** The sites as they are when the drill begins. */
+/** The world as it is when the drill begins. */
 export interface Roles {
   readonly active: ContextSite;
   readonly standby: ContextSite;
+  /** Longest that a fault which stands goes undetected. */
+  readonly detectionSeconds: number;
 }
 
 export interface Scenario {
@@ -24,8 +28,6 @@ export interface Scenario {
   readonly stops: 'everything' | 'inference' | 'writes';
   /** Empty means a planned switch, or a load. */
   readonly faults: (roles: Roles) => readonly ScenarioFault[];
-  /** The faults come and go so many times instead of standing. */
-  readonly flaps?: number;
   /** More completions at once than the engine can take. */
   readonly overloads?: boolean;
 }
@@ -50,6 +52,24 @@ const hungEngine = ({ active }: Roles): ScenarioFault[] =>
     words: ['stop-process', server, 'failover-vllm', 'EngineCore'],
     repair: ['cont-process', server, 'failover-vllm'],
   }));
+
+/** Hangs for longer than it goes on, yet never for long enough to be called stuck by that alone. */
+const flappingEngine = ({ active, detectionSeconds }: Roles): ScenarioFault[] => {
+  const [off, on, times] = [0.8 * detectionSeconds, 0.15 * detectionSeconds, 10];
+  return active.servers.map((server) => ({
+    words: [
+      'flap-process',
+      server,
+      'failover-vllm',
+      'EngineCore',
+      off.toFixed(1),
+      on.toFixed(1),
+      String(times),
+    ],
+    repair: ['cont-process', server, 'failover-vllm'],
+    lastsSeconds: (off + on) * times,
+  }));
+};
 
 const cut =
   (verb: 'isolate' | 'isolate-in' | 'isolate-out') =>
@@ -86,8 +106,7 @@ export const SCENARIOS: readonly Scenario[] = [
     expect: 'switch',
     cause: 'holder-sick',
     stops: 'inference',
-    flaps: 8,
-    faults: hungEngine,
+    faults: flappingEngine,
   },
   {
     name: 'saturated-engine',

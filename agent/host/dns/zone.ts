@@ -21,54 +21,54 @@ const STATIC_TTL = 300;
 /** Names are kept without the trailing dot, as PowerDNS stores them. */
 const plain = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
-/** The zone, and one small zone per name that may prove itself to a certificate authority. */
+/** The zone, the same on every nameserver, and on the first one small zone per name that may prove itself to an authority. */
 export function zonesOf(spec: DnsSpec): DnsZone[] {
   const zone = plain(spec.zone);
-  const challenges = spec.tsigName === undefined ? [] : challengeZones(spec);
+  const hosts = spec.nameservers.map(({ host }) => plain(host));
+  const [first = ''] = hosts;
+  const challenges = [...new Set(spec.challengeHosts.map((host) => `_acme-challenge.${plain(host)}`))];
   return [
     {
       name: zone,
       records: [
-        ...apex(spec, zone, spec.ttlSeconds),
-        ...addressRecords(spec.nameserverHost, [spec.nameserverAddress]),
+        ...apex(spec, zone, hosts, spec.ttlSeconds),
+        // A site's host is a nameserver as well as a site, and a record may be there once.
+        ...once([
+          ...spec.nameservers.flatMap(({ host, address }) => addressRecords(host, [address])),
+          ...spec.sites.flatMap(({ host, addresses }) => addressRecords(host, addresses)),
+        ]),
         ...serviceRecords(spec),
-        ...spec.sites.flatMap(({ host, addresses }) => addressRecords(host, addresses)),
         ...spec.records.map(({ name, type, value }) => ({
           name: plain(name),
           type,
           content: type === 'TXT' ? quote(value) : type === 'CNAME' ? plain(value) : value,
           ttl: STATIC_TTL,
         })),
-        // A delegation to ourselves, so that resolvers which walk down label by label find the child zone.
-        ...challenges.map((name) => ({
-          name,
-          type: 'NS',
-          content: plain(spec.nameserverHost),
-          ttl: STATIC_TTL,
-        })),
+        // On the first nameserver a delegation to itself, so that resolvers which walk down label by label find the child zone.
+        ...challenges.map((name) => ({ name, type: 'NS', content: first, ttl: STATIC_TTL })),
       ],
     },
-    ...challenges.map((name) => ({
-      name,
-      records: apex(spec, name, 1),
-      ...(spec.tsigName === undefined ? {} : { tsigName: plain(spec.tsigName) }),
-    })),
+    ...challengeZones(spec, challenges, first),
   ];
 }
 
-function challengeZones(spec: DnsSpec): string[] {
-  const hosts = [spec.serviceHost, spec.nameserverHost, ...spec.sites.map(({ host }) => host)];
-  const names = hosts.map((host) => `_acme-challenge.${plain(host)}`);
-  return names.filter((name, index) => names.indexOf(name) === index);
+/** They change by updates, and nothing copies those: only the server that takes them may have the zones. */
+function challengeZones(spec: DnsSpec, names: readonly string[], nameserver: string): DnsZone[] {
+  if (spec.tsigName === undefined) return [];
+  const tsigName = plain(spec.tsigName);
+  return names.map((name) => ({ name, records: apex(spec, name, [nameserver], 1), tsigName }));
 }
 
-function apex(spec: DnsSpec, name: string, negativeTtl: number): DnsRecord[] {
-  const nameserver = plain(spec.nameserverHost);
-  const soa = `${nameserver} hostmaster.${plain(spec.zone)} 1 3600 600 604800 ${negativeTtl}`;
+function apex(spec: DnsSpec, name: string, nameservers: readonly string[], negativeTtl: number): DnsRecord[] {
+  const soa = `${nameservers[0] ?? ''} hostmaster.${plain(spec.zone)} 1 3600 600 604800 ${negativeTtl}`;
   return [
     { name, type: 'SOA', content: soa, ttl: STATIC_TTL },
-    { name, type: 'NS', content: nameserver, ttl: STATIC_TTL },
+    ...nameservers.map((content) => ({ name, type: 'NS', content, ttl: STATIC_TTL })),
   ];
+}
+
+function once(records: readonly DnsRecord[]): DnsRecord[] {
+  return [...new Map(records.map((record) => [`${record.name} ${record.content}`, record])).values()];
 }
 
 function addressRecords(host: string, addresses: readonly string[]): DnsRecord[] {

@@ -16,11 +16,11 @@ it('renders the whole configuration as it was reviewed', () => {
 });
 
 it('holds no key, only the names of files that do', () => {
-  expect(config.match(/\$\{CREDENTIALS_DIRECTORY\}\/[\w.-]+/g)).toEqual(
+  expect(config.match(/\$\{EDGE_KEYS_DIRECTORY\}\/[\w.-]+/g)).toEqual(
     expect.arrayContaining([
-      '${CREDENTIALS_DIRECTORY}/edge-tls.pem',
-      '${CREDENTIALS_DIRECTORY}/edge-client-keys',
-      '${CREDENTIALS_DIRECTORY}/edge-upstream.map',
+      '${EDGE_KEYS_DIRECTORY}/edge-tls.pem',
+      '${EDGE_KEYS_DIRECTORY}/edge-client-keys',
+      '${EDGE_KEYS_DIRECTORY}/edge-upstream.map',
     ]),
   );
 });

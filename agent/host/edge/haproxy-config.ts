@@ -11,7 +11,11 @@ export interface EdgePlaces {
   readonly gatewayPort: number;
   readonly peerPort: number;
   readonly caFile: string;
+  /** Where the running HAProxy takes new keys; its user's and root's alone. */
+  readonly adminSocket: string;
 }
+
+export const ADMIN_SOCKET = '/run/failover-edge/admin.sock';
 
 export function edgePlaces(caFile: string, hasIpv6: boolean): EdgePlaces {
   return {
@@ -20,17 +24,22 @@ export function edgePlaces(caFile: string, hasIpv6: boolean): EdgePlaces {
     gatewayPort: GATEWAY_PORT,
     peerPort: 443,
     caFile,
+    adminSocket: ADMIN_SOCKET,
   };
 }
 
-/** HAProxy expands the variable itself; keys are only ever in the files that it names. */
-const CREDENTIALS = '${CREDENTIALS_DIRECTORY}';
+/**
+ * HAProxy expands the variable itself; keys are only ever in the files that it names. Not systemd's own credentials folder,
+ * whose files stay what they were at the start: a reload has to see what changed.
+ */
+export const KEYS_VARIABLE = 'EDGE_KEYS_DIRECTORY';
+const KEYS = `\${${KEYS_VARIABLE}}`;
 const CHECK = 'inter 500ms fastinter 250ms fall 1 rise 1';
 
 export function renderHaproxyConfig(spec: EdgeSpec, places: EdgePlaces): string {
   return [
     '# Written by failover-agent apply; changes made here are overwritten.',
-    globalSection(spec),
+    globalSection(spec, places),
     defaultsSection(spec),
     frontendSection(spec, places),
     agentBackend(places),
@@ -41,15 +50,17 @@ export function renderHaproxyConfig(spec: EdgeSpec, places: EdgePlaces): string 
   ].join('\n\n');
 }
 
-function globalSection(spec: EdgeSpec): string {
+function globalSection(spec: EdgeSpec, places: EdgePlaces): string {
   return `global
     log stdout format raw daemon info
     maxconn ${spec.maxConnections}
+    stats socket ${places.adminSocket} mode 600 level admin
     # Twice the default: an upsert of embeddings is some hundred kilobytes, and each buffer of it is a turn.
     tune.bufsize 32768
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
     ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
     ssl-default-server-options ssl-min-ver TLSv1.2
+    # New keys come by the socket. A reload is for the rest; what is under way then has so long to finish.
     hard-stop-after ${Math.min(Math.ceil(spec.generationTimeoutSeconds), 120)}s`;
 }
 
@@ -98,10 +109,10 @@ function answer(status: number, code: string, message: string, headers = ''): st
 function frontendSection(spec: EdgeSpec, places: EdgePlaces): string {
   const binds = places.listen.map(
     (address) =>
-      `    bind ${address}${address.startsWith('[') ? ' v6only' : ''} ssl crt "${CREDENTIALS}/edge-tls.pem" alpn http/1.1`,
+      `    bind ${address}${address.startsWith('[') ? ' v6only' : ''} ssl crt "${KEYS}/edge-tls.pem" alpn http/1.1`,
   );
   // No HTTP/2: HAProxy 2.6 cannot tell such a client to go, and one that stays on a fenced site is what must not be.
-  const keys = `-m str -f "${CREDENTIALS}/edge-client-keys"`;
+  const keys = `-m str -f "${KEYS}/edge-client-keys"`;
   return `frontend edge
 ${binds.join('\n')}
     option forwardfor
@@ -122,15 +133,18 @@ ${binds.join('\n')}
     acl keyed req.fhdr(api-key) ${keys}
     acl passed_on req.hdr(${VIA_HEADER}) -m found
     # What the local agent says about this site, asked twice a second.
-    acl inference_here nbsrv(inference) gt 0
-    acl vectors_here nbsrv(vectors) gt 0
-    acl peer_there nbsrv(peer) gt 0
-    acl engine_there nbsrv(inference_last_resort) gt 0
+    # Not nbsrv, which is 0 in a worker that was told to finish: requests just accepted would get 503 at each reload.
+    acl inference_here srv_is_up(inference/engine)
+    acl vectors_here srv_is_up(vectors/qdrant)
+${peerNames(spec)
+  .map((name) => `    acl peer_there srv_is_up(peer/${name})`)
+  .join('\n')}
+    acl engine_there srv_is_up(inference_last_resort/engine)
 
     http-after-response set-header ${SITE_HEADER} ${spec.site} unless { res.hdr(${SITE_HEADER}) -m found }
     http-after-response set-header strict-transport-security "max-age=31536000"
     # Clients that keep connections to a site which does not serve must come back by name.
-    http-after-response set-header connection close unless { nbsrv(vectors) gt 0 }
+    http-after-response set-header connection close unless { srv_is_up(vectors/qdrant) }
 
     http-request ${answer(404, 'not-found', 'There is nothing here.')} if ambiguous
     http-request ${answer(404, 'not-found', 'There is nothing here.')} if for_peer !from_peer
@@ -160,7 +174,7 @@ function agentBackend(places: EdgePlaces): string {
     server agent 127.0.0.1:${places.agentPort}`;
 }
 
-const lookup = (name: string): string => `%[str(${name}),map_str(${CREDENTIALS}/edge-upstream.map)]`;
+const lookup = (name: string): string => `%[str(${name}),map_str(${KEYS}/edge-upstream.map)]`;
 
 /** The client's key stays at the edge; the engine gets its own. */
 const inferenceKey = `    http-request del-header api-key
@@ -202,17 +216,20 @@ ${vectorsKey}
 
 backend gateway
 ${vectorsKey}
-    http-request ${refused} if { nbsrv eq 0 }
+    http-request ${refused} unless { srv_is_up(gateway/gateway) }
     # Never sent twice: whether a write that got no answer was carried out is for the client to find out.
     retries 0
     server gateway 127.0.0.1:${places.gatewayPort} check ${CHECK} on-marked-down shutdown-sessions`;
 }
 
+const peerNames = (spec: EdgeSpec): string[] => spec.peer.addresses.map((_, index) => `peer${index + 1}`);
+
 function peerBackend(spec: EdgeSpec, places: EdgePlaces): string {
+  const names = peerNames(spec);
   const servers = spec.peer.addresses.map((address, index) => {
     const host = isIPv6(address) ? `[${address}]` : address;
     return (
-      `    server peer${index + 1} ${host}:${places.peerPort} ssl verify required ca-file ${places.caFile} ` +
+      `    server ${names[index]} ${host}:${places.peerPort} ssl verify required ca-file ${places.caFile} ` +
       `sni str(${spec.peer.host}) verifyhost ${spec.peer.host} check check-sni ${spec.peer.host} inter 1s fall 3 rise 1 ` +
       'on-marked-down shutdown-sessions'
     );

@@ -34,7 +34,8 @@ export async function runPull(args: readonly string[], bundle: string, log: Chan
         ...(secretsEndpoint === undefined ? {} : { endpoint: secretsEndpoint }),
       }),
     self: { sha256: await hashFile(bundle), read: () => fs.readFile(bundle) },
-    apply: (document) => apply(host, document, log, { objectStore: createObjectStoreAdmin, needsSsh: false }),
+    apply: (document, sections) =>
+      apply(host, document, log, { objectStore: createObjectStoreAdmin, needsSsh: false }, { sections }),
     withLock: async (work) => {
       const release = await takeLock(LOCK_PATH, LOCK_WAIT_SECONDS);
       try {

@@ -1,4 +1,4 @@
-import type { ServerSpec } from '../../../infra/contract/site-spec';
+import type { SectionName, ServerSpec } from '../../../infra/contract/site-spec';
 import type { ChangeLog } from '../converge';
 import type { HostPort } from '../port';
 
@@ -33,8 +33,8 @@ export interface PullPorts {
   readonly objects: ObjectsPort;
   secretsIn(region: string): SecretsPort;
   readonly self: SelfPort;
-  /** Existing apply; returns the number of changes. */
-  apply(document: ServerSpec): Promise<number>;
+  /** Existing apply; returns the number of changes. `sections` are all that this server should have. */
+  apply(document: ServerSpec, sections: readonly SectionName[]): Promise<number>;
   /** The lock of apply and remove. */
   withLock<T>(work: () => Promise<T>): Promise<T>;
   /** Runs `pull` of another bundle with these arguments to its end; its exit status. */

@@ -112,6 +112,28 @@ describe('nothing changed', () => {
   });
 });
 
+describe('a section that the spec has no more', () => {
+  it('is removed, its data not, also when secrets change at the same time', async () => {
+    const server = await pulledWorld();
+    const { host } = server.world;
+    host.put('/var/lib/failover-qdrant/storage/segment', 'points');
+    const { logs: _logs, vectors: _vectors, ...rest } = spec;
+    server.secrets.rotate('peer-key', 'peer-secret-2');
+    server.deploy('bundle 1', rest);
+    server.later(SECRETS_EVERY_SECONDS);
+    expect(await server.pull()).toBe(0);
+    expect(host.text('/etc/systemd/system/failover-logs.timer')).toBeNull();
+    expect(host.text('/etc/systemd/system/failover-qdrant.service')).toBeNull();
+    expect(host.text('/var/lib/failover-qdrant/storage/segment')).toBe('points');
+    expect(host.text('/etc/systemd/system/failover-pull.timer')).not.toBeNull();
+    expect(server.status()).toMatchObject({ ok: true });
+    server.world.lines.length = 0;
+    server.later(VERIFY_EVERY_SECONDS);
+    expect(await server.pull()).toBe(0);
+    expect(server.world.lines).toEqual([]);
+  });
+});
+
 describe('secrets', () => {
   it('of all programs at once reach everything before anything is waited for', async () => {
     const server = await pulledWorld();
@@ -131,13 +153,18 @@ describe('secrets', () => {
       if (unit === 'failover-vllm.service') loadedAt = host.nowSeconds() + 250;
       return undefined;
     });
+    const givenAt: number[] = [];
+    const said = host.socketAnswer;
+    host.socketAnswer = (line) => {
+      if (line.startsWith('commit map')) givenAt.push(host.nowSeconds());
+      return said(line);
+    };
     const at = host.nowSeconds();
     server.later(SECRETS_EVERY_SECONDS);
     for (const name of ['qdrant-key', 'vllm-key']) server.secrets.rotate(name, `${name}-of-tomorrow`);
     expect(await server.pull()).toBe(0);
-    expect(restarts).toEqual(
-      ['agent', 'edge', 'qdrant', 'vllm'].map((part) => `${at} failover-${part}.service`),
-    );
+    expect(restarts).toEqual(['agent', 'qdrant', 'vllm'].map((part) => `${at} failover-${part}.service`));
+    expect(givenAt).toEqual([at]);
   });
 
   it('take effect when they change: only what reads them restarts, and the old key holds for a day', async () => {
@@ -163,14 +190,23 @@ describe('secrets', () => {
     expect(credential(server, 'qdrant-key')).toBe('qdrant-secret-2');
   });
 
-  it('let clients in with both keys', async () => {
+  it('let clients in with both keys, for a day, and end no response for it', async () => {
     const server = await pulledWorld();
     server.later(SECRETS_EVERY_SECONDS);
     server.secrets.rotate('client-key', 'client-secret-2');
+    const given = (): string[] =>
+      server.world.host.socketLines.flatMap((line) => /^add acl @1 \S+ (.*)/.exec(line)?.[1] ?? []);
     expect(await server.pull()).toBe(0);
     expect(credential(server, 'edge-client-keys')).toContain('Bearer client-secret-2\n');
     expect(credential(server, 'edge-client-keys')).toContain('Bearer client-secret-1\n');
-    expect(server.world.host.systemd.log).toEqual(['restart failover-edge.service']);
+    expect(server.world.host.systemd.log).toEqual([]);
+    expect(given().slice(-1)).toEqual(['bearer\\ client\\-secret\\-1']);
+
+    server.later(OVERLAP_HOURS * 3600);
+    expect(await server.pull()).toBe(0);
+    expect(credential(server, 'edge-client-keys')).not.toContain('client-secret-1');
+    expect(given().slice(-1)).toEqual(['bearer\\ client\\-secret\\-2']);
+    expect(server.world.host.systemd.log).toEqual([]);
   });
 
   it('that are missing leave the server as it is', async () => {

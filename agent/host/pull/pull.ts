@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DesiredState } from '../../../infra/contract/desired-state';
+import { SECTIONS } from '../../../infra/contract/site-spec';
 import { ReleaseBrokenError } from '../errors';
 import { readPointer, readSpec } from './desired';
 import { type PullOptions, pullArguments } from './options';
@@ -107,6 +108,8 @@ async function applyDesired(
   }
   const spec = await readSpec(objects, desired.spec, options.server);
   const { credentials } = secrets;
+  // The pointer's spec is all of this server: what is not in it has no place here any more.
+  const sections = SECTIONS.filter((section) => section === 'credentials' || spec[section] !== undefined);
   await ports.withLock(async () => {
     await ensureRelease(ports, desired.bundle);
     await switchRelease(ports, desired.bundle.sha256);
@@ -115,9 +118,9 @@ async function applyDesired(
     // with a key that Qdrant no longer knows.
     if (!sameSecrets) {
       const { schemaVersion, server } = spec;
-      await ports.apply({ schemaVersion, server, credentials });
+      await ports.apply({ schemaVersion, server, credentials }, sections);
     }
-    await ports.apply({ ...spec, credentials });
+    await ports.apply({ ...spec, credentials }, sections);
     await writePullState(host, {
       bundle: desired.bundle.sha256,
       spec: desired.spec.sha256,

@@ -43,6 +43,46 @@ const hasSystemd = spawnSync('systemd-analyze', ['--version']).error === undefin
   }
 });
 
+(hasSystemd ? it : it.skip)('is sandboxed as far as a process that installs packages can be', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pull-units-'));
+  try {
+    fs.writeFileSync(path.join(folder, PULL_SERVICE), pullService(OPTIONS));
+    const exposure = (): number => {
+      const { stdout } = spawnSync(
+        'systemd-analyze',
+        ['security', '--offline=true', '--no-pager', `./${PULL_SERVICE}`],
+        { cwd: folder, encoding: 'utf8', env: { ...process.env, SYSTEMD_COLORS: '0' } },
+      );
+      return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+    };
+    const sandboxed = exposure();
+    expect(sandboxed).toBeGreaterThan(0);
+    // Of 10; with the file mask alone it was 9.6.
+    expect(sandboxed).toBeLessThanOrEqual(5.3);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
+it('may do what apply does: write programs, unpack images, become other users', () => {
+  const unit = pullService(OPTIONS);
+  for (const taken of ['ProtectSystem', 'RestrictSUIDSGID', 'PrivateDevices', 'DevicePolicy', 'ProtectClock'])
+    expect(unit).not.toContain(`${taken}=`);
+  const needed = [
+    'CHOWN',
+    'FOWNER',
+    'KILL',
+    'MKNOD',
+    'NET_ADMIN',
+    'SETFCAP',
+    'SETUID',
+    'SYS_ADMIN',
+    'SYS_PTRACE',
+  ];
+  const dropped = /^CapabilityBoundingSet=~(.*)$/m.exec(unit)?.[1]?.split(' ');
+  for (const name of needed) expect(dropped).not.toContain(`CAP_${name}`);
+});
+
 it('is rewritten by a release that has another text, and systemd is asked to reload only then', async () => {
   const server = new PullWorld(spec, credentials, 'bundle 1');
   await server.install();

@@ -30,10 +30,54 @@ export function pullService(options: PullOptions): string {
         `ExecStart=${NODE_PATH} ${BUNDLE_PATH} pull ${args}`,
         // A first apply pulls an image and loads a model; what takes longer than this hangs.
         'TimeoutStartSec=3h',
-        'UMask=0077',
+        ...pullSandbox(),
       ],
     },
   ]);
+}
+
+/** Nothing that the pull starts has a use for these; what it does use is told in `pullSandbox`. */
+const NEEDLESS_CAPABILITIES = [
+  ...['AUDIT_CONTROL', 'AUDIT_READ', 'BLOCK_SUSPEND', 'BPF', 'CHECKPOINT_RESTORE', 'IPC_OWNER', 'LEASE'],
+  ...['MAC_OVERRIDE', 'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_RAW', 'PERFMON', 'SYSLOG', 'SYS_BOOT'],
+  ...['SYS_MODULE', 'SYS_PACCT', 'SYS_RAWIO', 'SYS_TIME', 'SYS_TTY_CONFIG', 'WAKE_ALARM'],
+].map((name) => `CAP_${name}`);
+
+/**
+ * What a process that installs packages as root can do without. It cannot have:
+ * - `ProtectSystem`: dpkg writes /usr and /etc;
+ * - `RestrictSUIDSGID`: packages hold setuid programs, and the snapshots' folder is setgid;
+ * - `PrivateDevices`, `DevicePolicy`, `ProtectClock` (which brings a device list): image layers hold device nodes;
+ * - most capabilities: it gives files to other users, apt becomes another one, podman unpacks layers in a mount namespace of
+ *   its own, nft needs the network, and whose a port is stands in other users' /proc (so no `ProtectProc`, `ProcSubset`);
+ * - `MemoryDenyWriteExecute`: Node compiles as it runs;
+ * - `PrivateNetwork`, `PrivateUsers`, `IPAddressDeny`, another `User`: it is there to fetch, and to be root.
+ * Services are started by systemd and not from here: none of this reaches them.
+ */
+function pullSandbox(): string[] {
+  return [
+    `CapabilityBoundingSet=~${NEEDLESS_CAPABILITIES.join(' ')}`,
+    'NoNewPrivileges=yes',
+    // Read, since a model or a program may lie there.
+    'ProtectHome=read-only',
+    'ReadOnlyPaths=-/boot -/efi',
+    'PrivateTmp=yes',
+    'ProtectHostname=yes',
+    'ProtectKernelLogs=yes',
+    'ProtectKernelModules=yes',
+    'ProtectKernelTunables=yes',
+    'ProtectControlGroups=yes',
+    'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK',
+    'RestrictNamespaces=mnt',
+    'RestrictRealtime=yes',
+    'LockPersonality=yes',
+    'UMask=0077',
+    'KeyringMode=private',
+    'SystemCallArchitectures=native',
+    // What is forbidden rather than what is allowed: packages' scripts call what they like.
+    'SystemCallFilter=~@clock @cpu-emulation @debug @module @obsolete @raw-io @reboot @swap',
+    'SystemCallErrorNumber=EPERM',
+  ];
 }
 
 export function pullTimer(): string {

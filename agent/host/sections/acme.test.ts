@@ -75,13 +75,13 @@ it('says what certbot said when there is no certificate', async () => {
   await expect(world.apply(document)).rejects.toThrow(/no certificate could be obtained[^]*the last line/);
 });
 
-it('takes a renewed certificate over and restarts the edge once', async () => {
+it('takes a renewed certificate over and reloads the edge once', async () => {
   const world = acmeWorld(first);
   await world.apply(document);
   world.host.systemd.log.length = 0;
   obtain(world, second);
   expect(await installCertificate(world.host, log)).toBe(2);
-  expect(world.host.systemd.log).toEqual(['restart failover-edge.service']);
+  expect(world.host.systemd.log).toEqual(['reload failover-edge.service']);
   expect(world.host.text(PEM)).toContain(second.certificate.trim());
   expect(await installCertificate(world.host, log)).toBe(0);
   // The next apply finds all as it should be.

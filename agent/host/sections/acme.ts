@@ -115,7 +115,7 @@ export function acmeUnit(spec: AcmeSpec): string {
         `Group=${USER}`,
         ...loadCredentials([ACCOUNT_CREDENTIAL]),
         `ExecStart=${certbot.map(execArgument).join(' ')} --dns-rfc2136-credentials=\${CREDENTIALS_DIRECTORY}/${ACCOUNT_CREDENTIAL}`,
-        // As root and outside the sandbox: puts the certificate among the credentials and restarts the edge if it is new.
+        // As root and outside the sandbox: puts the certificate among the credentials and reloads the edge if it is new.
         `ExecStartPost=+${NODE_PATH} ${BUNDLE_PATH} install-certificate`,
         'TimeoutStartSec=900',
         ...sandbox({ writable: [ACME_DIRECTORY], allowExecutableMemory: true }),

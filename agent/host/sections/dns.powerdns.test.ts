@@ -1,25 +1,13 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import * as dgram from 'node:dgram';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import * as fs from 'node:fs';
 import * as https from 'node:https';
-import * as os from 'node:os';
-import * as path from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import * as dnsPacket from 'dns-packet';
 import { DnsSpec } from '../../../infra/contract/site-spec';
-import { databaseSql, DUMP_SQL, expectedDump, type DnsDatabase } from '../dns/database';
-import { zonesOf } from '../dns/zone';
+import { databaseSql, expectedDump } from '../dns/database';
+import { missingPart, PdnsProcess } from '../dns/testing/pdns-process';
 import { freePort, waitUntil } from '../edge/testing/haproxy-process';
 import { makePair } from '../testing/documents';
-import { renderPdnsConfig } from './dns';
 
-const SCHEMA = '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql';
-function missingPart(): string | null {
-  if (spawnSync('pdns_server', ['--version']).error !== undefined) return 'pdns_server is not installed';
-  if (spawnSync('sqlite3', ['--version']).error !== undefined) return 'sqlite3 is not installed';
-  return fs.existsSync(SCHEMA) ? null : 'pdns-backend-sqlite3 is not installed';
-}
 const missing = missingPart();
 const describeWithPdns = missing === null ? describe : describe.skip;
 const itWithNsupdate = spawnSync('nsupdate', ['-V']).error === undefined ? it : it.skip;
@@ -32,15 +20,25 @@ const spec = DnsSpec.parse({
   serviceHost: 'api.example.com',
   ttlSeconds: 60,
   checkIntervalSeconds: 1,
-  nameserverHost: 'witness.example.com',
-  nameserverAddress: '127.0.0.1',
+  nameservers: [
+    { host: 'witness.example.com', address: '127.0.0.1' },
+    { host: 'uk.example.com', address: UK },
+    { host: 'eu.example.com', address: EU },
+  ],
+  listen: ['127.0.0.1'],
   sites: [
     { site: 'uk-primary', host: 'uk.example.com', addresses: [UK] },
     { site: 'eu-standby', host: 'eu.example.com', addresses: [EU] },
   ],
   records: [{ name: 'www.example.com', type: 'CNAME', value: 'api.example.com' }],
+  challengeHosts: ['api.example.com', 'uk.example.com', 'eu.example.com'],
   tsigName: 'acme',
 });
+/** A site's copy: the same zone at another address, without the key. */
+const { tsigName: _tsigName, ...shared } = spec;
+const copySpec: DnsSpec = { ...shared, listen: [UK] };
+
+const CHALLENGE = '_acme-challenge.uk.example.com';
 
 /** A site's `/readyz`, on its own loopback address. */
 class FakeSite {
@@ -73,102 +71,41 @@ class FakeSite {
 }
 
 describeWithPdns(`the DNS server${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
-  let folder: string;
-  let server: ChildProcess;
-  let dnsPort: number;
-  let sitePort: number;
-  let log = '';
   const pair = makePair();
   const uk = new FakeSite(pair);
   const eu = new FakeSite(pair);
-  let database: DnsDatabase;
+  let sitePort: number;
+  let server: PdnsProcess;
+  /** The UK site's own. */
+  let copy: PdnsProcess;
 
-  const sqlite = (input: string): string =>
-    execFileSync('sqlite3', ['-bail', '-batch', path.join(folder, 'zones.sqlite3')], {
-      input,
-      encoding: 'utf8',
-    });
-
-  const ask = async (
-    name: string,
-    type: 'A' | 'TXT' | 'SOA' | 'NS' | 'CNAME',
-  ): Promise<dnsPacket.Answer[]> => {
-    const socket = dgram.createSocket('udp4');
-    try {
-      socket.send(
-        dnsPacket.encode({ type: 'query', id: 7, questions: [{ type, name }] }),
-        dnsPort,
-        '127.0.0.1',
-      );
-      return await new Promise<dnsPacket.Answer[]>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error('no answer')), 1000);
-        socket.once('message', (message) => {
-          clearTimeout(timer);
-          resolve(dnsPacket.decode(message).answers ?? []);
-        });
-      });
-    } finally {
-      socket.close();
-    }
-  };
-  const addresses = async (name: string): Promise<string[]> =>
-    (await ask(name, 'A')).flatMap((answer) => (answer.type === 'A' ? [answer.data] : [])).sort();
+  const addresses = (name: string): Promise<string[]> => server.addresses(name);
+  const answers = (site: string) => async (): Promise<boolean> =>
+    (await addresses('api.example.com')).join() === site;
 
   beforeAll(async () => {
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dns-'));
-    dnsPort = await freePort();
     sitePort = await freePort();
     await uk.listen(UK, sitePort);
     await eu.listen(EU, sitePort);
-    const zones = zonesOf(spec).map((zone) => ({
-      ...zone,
-      // Health checks go to 443; an unprivileged test has another port.
-      records: zone.records.map((record) => ({
-        ...record,
-        content: record.content.replace("com/readyz'", `com:${sitePort}/readyz'`),
-      })),
-    }));
-    database = { zones, tsigKey: { name: 'acme', secret: SECRET } };
-    sqlite(fs.readFileSync(SCHEMA, 'utf8'));
-    sqlite(databaseSql(database));
-    const config = renderPdnsConfig(spec, '127.0.0.1')
-      .replace(/^gsqlite3-database=.*$/m, `gsqlite3-database=${folder}/zones.sqlite3`)
-      .replace(/^socket-dir=.*$/m, `socket-dir=${folder}`);
-    fs.writeFileSync(path.join(folder, 'pdns.conf'), `${config}local-port=${dnsPort}\n`);
-    server = spawn('pdns_server', [`--config-dir=${folder}`, '--daemon=no', '--disable-syslog'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    }
-    await waitUntil('the DNS server answers', async () => {
-      if (server.exitCode !== null) throw new Error(`pdns_server ended: ${log}`);
-      return ask('example.com', 'SOA').then(
-        (answers) => answers.length === 1,
-        () => false,
-      );
-    });
-  }, 30_000);
+    server = new PdnsProcess(spec, sitePort, SECRET);
+    copy = new PdnsProcess(copySpec, sitePort);
+    await server.start();
+    await copy.start();
+  }, 60_000);
 
   afterAll(async () => {
-    if (server?.exitCode === null) {
-      server.kill('SIGKILL');
-      await once(server, 'close');
-    }
+    await server.stop();
+    await copy.stop();
     await uk.close();
     await eu.close();
-    fs.rmSync(folder, { recursive: true, force: true });
   });
 
   it('is written once: the database then reads as wanted, and a second writing changes nothing', () => {
-    const dump = (): string[] =>
-      sqlite(DUMP_SQL)
-        .split('\n')
-        .filter((line) => line !== '')
-        .sort();
-    expect(dump()).toEqual(expectedDump(database));
-    sqlite(databaseSql(database));
-    expect(dump()).toEqual(expectedDump(database));
+    for (const each of [server, copy]) {
+      expect(each.dump()).toEqual(expectedDump(each.database));
+      each.sqlite(databaseSql(each.database));
+      expect(each.dump()).toEqual(expectedDump(each.database));
+    }
   });
 
   it('answers all sites while none is ready', async () => {
@@ -177,19 +114,16 @@ describeWithPdns(`the DNS server${missing === null ? '' : ` (skipped: ${missing}
 
   it('follows readiness from site to site within two checks, with the TTL of the spec', async () => {
     uk.ready = true;
-    await waitUntil('the name answers UK', async () => (await addresses('api.example.com')).join() === UK);
-    expect((await ask('api.example.com', 'A'))[0]).toMatchObject({ ttl: 60 });
+    await waitUntil('the name answers UK', answers(UK));
+    expect((await server.ask('api.example.com', 'A'))[0]).toMatchObject({ ttl: 60 });
     uk.ready = false;
     eu.ready = true;
     const turned = Date.now();
-    await waitUntil('the name answers EU', async () => (await addresses('api.example.com')).join() === EU);
+    await waitUntil('the name answers EU', answers(EU));
     // Check interval and timeout are one second each.
     expect(Date.now() - turned).toBeLessThan(3500);
     uk.ready = true;
-    await waitUntil(
-      'the preferred site is answered again',
-      async () => (await addresses('api.example.com')).join() === UK,
-    );
+    await waitUntil('the preferred site is answered again', answers(UK));
   }, 30_000);
 
   it('asks each site by the service’s name, in the Host header and in TLS', () => {
@@ -202,7 +136,7 @@ describeWithPdns(`the DNS server${missing === null ? '' : ` (skipped: ${missing}
   it('answers EU when the UK site is gone altogether', async () => {
     eu.ready = true;
     await uk.close();
-    await waitUntil('the name answers EU', async () => (await addresses('api.example.com')).join() === EU);
+    await waitUntil('the name answers EU', answers(EU));
     await uk.listen(UK, sitePort);
   }, 20_000);
 
@@ -210,29 +144,78 @@ describeWithPdns(`the DNS server${missing === null ? '' : ` (skipped: ${missing}
     expect(await addresses('uk.example.com')).toEqual([UK]);
     expect(await addresses('eu.example.com')).toEqual([EU]);
     expect(await addresses('witness.example.com')).toEqual(['127.0.0.1']);
-    expect((await ask('example.com', 'NS'))[0]).toMatchObject({ data: 'witness.example.com' });
-    expect((await ask('www.example.com', 'CNAME'))[0]).toMatchObject({ data: 'api.example.com' });
+    const nameservers = await server.ask('example.com', 'NS');
+    expect(nameservers.map((answer) => (answer.type === 'NS' ? answer.data : '')).sort()).toEqual([
+      'eu.example.com',
+      'uk.example.com',
+      'witness.example.com',
+    ]);
+    expect((await server.ask('www.example.com', 'CNAME'))[0]).toMatchObject({ data: 'api.example.com' });
   });
 
-  const update = (lines: readonly string[], key: string | null): number | null =>
-    spawnSync('nsupdate', ['-t', '3', ...(key === null ? [] : ['-y', key])], {
-      input: [`server 127.0.0.1 ${dnsPort}`, ...lines, 'send', ''].join('\n'),
-    }).status;
   const challenge = (name: string): string[] => [`update add ${name} 1 TXT proof`];
 
   itWithNsupdate('lets the key write challenges, and nobody else, and nothing else', async () => {
     const key = `hmac-sha256:acme:${SECRET}`;
-    expect(update(challenge('_acme-challenge.api.example.com'), key)).toBe(0);
-    expect(await ask('_acme-challenge.api.example.com', 'TXT')).toHaveLength(1);
-    expect(update(challenge('_acme-challenge.uk.example.com'), null)).not.toBe(0);
-    expect(await ask('_acme-challenge.uk.example.com', 'TXT')).toHaveLength(0);
+    expect(server.update(challenge('_acme-challenge.api.example.com'), key)).toBe(0);
+    expect(await server.ask('_acme-challenge.api.example.com', 'TXT')).toHaveLength(1);
+    expect(server.update(challenge('_acme-challenge.uk.example.com'), null)).not.toBe(0);
+    expect(await server.ask('_acme-challenge.uk.example.com', 'TXT')).toHaveLength(0);
     const other = `hmac-sha256:acme:${Buffer.from('another secret').toString('base64')}`;
-    expect(update(challenge('_acme-challenge.uk.example.com'), other)).not.toBe(0);
-    expect(update(['update add api.example.com 1 A 127.0.0.66'], key)).not.toBe(0);
-    expect(update(['update add evil.example.com 1 A 127.0.0.66'], key)).not.toBe(0);
+    expect(server.update(challenge('_acme-challenge.uk.example.com'), other)).not.toBe(0);
+    expect(server.update(['update add api.example.com 1 A 127.0.0.66'], key)).not.toBe(0);
+    expect(server.update(['update add evil.example.com 1 A 127.0.0.66'], key)).not.toBe(0);
     expect(await addresses('evil.example.com')).toEqual([]);
     // A certificate in the making outlives an apply, and is no difference that apply would see.
-    sqlite(databaseSql(database));
-    expect(await ask('_acme-challenge.api.example.com', 'TXT')).toHaveLength(1);
+    server.sqlite(databaseSql(server.database));
+    expect(await server.ask('_acme-challenge.api.example.com', 'TXT')).toHaveLength(1);
+  });
+
+  describe('of a site', () => {
+    it('answers as the witness’s does, its own site first by its own address', async () => {
+      uk.ready = true;
+      eu.ready = true;
+      await waitUntil(
+        'it sees its own site',
+        async () => (await copy.addresses('api.example.com')).join() === UK,
+      );
+      uk.ready = false;
+      await waitUntil(
+        'it sees the other',
+        async () => (await copy.addresses('api.example.com')).join() === EU,
+      );
+      for (const type of ['SOA', 'NS'] as const) {
+        expect(await copy.ask('example.com', type)).toEqual(
+          expect.arrayContaining(await server.ask('example.com', type)),
+        );
+      }
+    }, 30_000);
+
+    it('goes on when the witness’s is gone', async () => {
+      eu.ready = true;
+      await server.stop();
+      await expect(server.ask('example.com', 'SOA')).rejects.toThrow();
+      expect(await copy.addresses('api.example.com')).toEqual([EU]);
+      const [soa] = await copy.ask('example.com', 'SOA');
+      expect(soa).toMatchObject({ data: { mname: 'witness.example.com' } });
+    });
+
+    it('sends those who ask for a challenge to the witness', async () => {
+      const { answers: answered, authorities, additionals } = await copy.query(CHALLENGE, 'TXT');
+      expect(answered).toEqual([]);
+      expect(authorities).toEqual([
+        expect.objectContaining({ name: CHALLENGE, type: 'NS', data: 'witness.example.com' }),
+      ]);
+      expect(additionals).toContainEqual(
+        expect.objectContaining({ name: 'witness.example.com', type: 'A', data: '127.0.0.1' }),
+      );
+    });
+
+    itWithNsupdate('takes no updates, not even with the key', async () => {
+      const key = `hmac-sha256:acme:${SECRET}`;
+      expect(copy.update(challenge(CHALLENGE), key)).not.toBe(0);
+      expect(copy.update(['update add evil.example.com 1 A 127.0.0.66'], key)).not.toBe(0);
+      expect(await copy.addresses('evil.example.com')).toEqual([]);
+    });
   });
 });

@@ -12,6 +12,7 @@ import type { SectionContext } from './context';
 
 export const DNS_UNIT = 'failover-dns.service';
 const USER = 'failover-dns';
+const EVERYWHERE = '0.0.0.0';
 const CONFIG_PATH = '/etc/failover/dns/pdns.conf';
 const DATA_DIRECTORY = `${DNS_DIRECTORY}/data`;
 const DATABASE_PATH = `${DATA_DIRECTORY}/zones.sqlite3`;
@@ -27,11 +28,9 @@ export async function applyDns({ converger, document }: SectionContext): Promise
       ? {}
       : { tsigKey: { name: spec.tsigName.toLowerCase(), secret: await converger.credential('tsig-key') } }),
   };
-  // Only the public address where it is ours: local resolvers keep port 53 of the loopback addresses.
-  const isLocal = (await host.localAddresses()).includes(spec.nameserverAddress);
-  const listen = isLocal ? spec.nameserverAddress : '0.0.0.0';
+  const listen = listenAddresses(spec, await host.localAddresses());
   for (const protocol of ['udp', 'tcp'] as const) {
-    await checkPort(host, { protocol, port: 53, address: listen, unit: DNS_UNIT });
+    for (const address of listen) await checkPort(host, { protocol, port: 53, address, unit: DNS_UNIT });
   }
   await ensurePackages(converger, {
     names: ['pdns-server', 'pdns-backend-sqlite3', 'sqlite3'],
@@ -44,7 +43,8 @@ export async function applyDns({ converger, document }: SectionContext): Promise
   await converger.configDirectory('dns');
   await converger.file(CONFIG_PATH, renderPdnsConfig(spec, listen));
   await ensureDatabase(converger, database);
-  const ask = isLocal ? spec.nameserverAddress : '127.0.0.1';
+  const [first = EVERYWHERE] = listen;
+  const ask = first === EVERYWHERE ? '127.0.0.1' : first;
   await ensureUnit(converger, {
     name: DNS_UNIT,
     content: dnsUnit(),
@@ -53,6 +53,11 @@ export async function applyDns({ converger, document }: SectionContext): Promise
   });
   // The first question starts the health checks; ask it ourselves rather than let a client get the answer for "none known".
   await probe(converger, spec, ask);
+}
+
+/** Only the public addresses where they are ours: local resolvers keep port 53 of the loopback addresses. */
+function listenAddresses(spec: DnsSpec, local: readonly string[]): string[] {
+  return spec.listen.every((address) => local.includes(address)) ? spec.listen : [EVERYWHERE];
 }
 
 async function probe(converger: Converger, spec: DnsSpec, server: string): Promise<string | null> {
@@ -106,11 +111,11 @@ async function ensureDatabase(converger: Converger, database: DnsDatabase): Prom
   converger.changed(`wrote the zones ${database.zones.map(({ name }) => name).join(', ')}`);
 }
 
-export function renderPdnsConfig(spec: DnsSpec, listen: string): string {
+export function renderPdnsConfig(spec: DnsSpec, listen: readonly string[]): string {
   return `# Written by failover-agent apply; changes made here are overwritten.
 launch=gsqlite3
 gsqlite3-database=${DATABASE_PATH}
-local-address=${listen}
+local-address=${listen.join(', ')}
 enable-lua-records=yes
 lua-health-checks-interval=${spec.checkIntervalSeconds}
 # Checks go on however seldom somebody asks: an answer must never wait for the first check.
@@ -143,7 +148,7 @@ export function dnsUnit(): string {
     {
       name: 'Unit',
       lines: [
-        'Description=DNS server of the failover witness',
+        'Description=DNS server of the failover stack',
         'After=network.target failover-firewall.service',
         'StartLimitIntervalSec=0',
       ],

@@ -1,12 +1,13 @@
 import type { EdgeSpec } from '../../../infra/contract/site-spec';
 import { checkPort } from '../checks';
 import type { Converger } from '../converge';
-import { edgePlaces, renderHaproxyConfig } from '../edge/haproxy-config';
+import { ADMIN_SOCKET, edgePlaces, KEYS_VARIABLE, renderHaproxyConfig } from '../edge/haproxy-config';
+import type { LiveList } from '../edge/live-lists';
 import { ConfigRefusedError } from '../errors';
 import { ensurePackages } from '../packages';
 import { CREDENTIALS_DIRECTORY, credentialPath } from '../paths';
 import { ensureUnit } from '../service';
-import { loadCredentials, renderUnit, sandbox } from '../unit-text';
+import { renderUnit, sandbox } from '../unit-text';
 import { ensureAcme } from './acme';
 import type { SectionContext } from './context';
 import { DERIVED } from './credentials';
@@ -16,6 +17,8 @@ const USER = 'failover-edge';
 const CONFIG_PATH = '/etc/failover/edge/haproxy.cfg';
 const CA_PATH = '/etc/failover/edge/ca.pem';
 const SYSTEM_CA_PATH = '/etc/ssl/certs/ca-certificates.crt';
+/** The credentials as HAProxy may read them, in memory; systemd makes it at the start and renews it at each reload. */
+const KEYS_DIRECTORY = '/run/failover-edge-keys';
 const CREDENTIALS = [DERIVED.edgeTls, DERIVED.edgeClientKeys, DERIVED.edgeUpstreamKeys] as const;
 
 export async function applyEdge({ converger, document }: SectionContext): Promise<void> {
@@ -35,8 +38,12 @@ export async function applyEdge({ converger, document }: SectionContext): Promis
   await ensureUnit(converger, {
     name: EDGE_UNIT,
     content: edgeUnit(),
-    inputs: CREDENTIALS.map(credentialPath),
-    reloadable: [CONFIG_PATH, caFile],
+    inputs: [],
+    reloadable: [CONFIG_PATH, caFile, credentialPath(DERIVED.edgeTls)],
+    live: {
+      socket: ADMIN_SOCKET,
+      lists: [liveList('acl', DERIVED.edgeClientKeys), liveList('map', DERIVED.edgeUpstreamKeys)],
+    },
     ready: { timeoutSeconds: 30, probe: () => probe(converger) },
   });
 }
@@ -52,13 +59,19 @@ async function certificateAuthority(converger: Converger, spec: EdgeSpec): Promi
 
 async function checkConfig(converger: Converger, candidate: string): Promise<void> {
   const result = await converger.host.run('haproxy', ['-c', '-f', candidate], {
-    environment: { CREDENTIALS_DIRECTORY },
+    environment: { [KEYS_VARIABLE]: CREDENTIALS_DIRECTORY },
   });
   if (result.code === 0) return;
   throw new ConfigRefusedError(
     `haproxy refuses the configuration; the one in use stays: ${result.stderr.trim() || result.stdout.trim()}`,
   );
 }
+
+const liveList = (kind: LiveList['kind'], name: string): LiveList => ({
+  kind,
+  file: credentialPath(name),
+  name: `${KEYS_DIRECTORY}/${name}`,
+});
 
 export function edgeUnit(): string {
   return renderUnit([
@@ -76,12 +89,19 @@ export function edgeUnit(): string {
         'Type=notify',
         `User=${USER}`,
         `Group=${USER}`,
-        ...loadCredentials(CREDENTIALS),
+        'RuntimeDirectory=failover-edge',
+        'RuntimeDirectoryMode=0700',
+        `Environment=${KEYS_VARIABLE}=${KEYS_DIRECTORY}`,
+        // Not LoadCredential, which gives a service what a key was at its start: a rotation would have to restart it, and
+        // every response under way would end.
+        ...handOverKeys().map((command) => `ExecStartPre=${command}`),
         `ExecStartPre=/usr/sbin/haproxy -c -f ${CONFIG_PATH}`,
         `ExecStart=/usr/sbin/haproxy -Ws -f ${CONFIG_PATH}`,
-        // No check first: systemd shows a reloading command no credentials. What is written was checked before, and
-        // HAProxy keeps its workers when it cannot read a new configuration.
+        ...handOverKeys().map((command) => `ExecReload=${command}`),
+        `ExecReload=/usr/sbin/haproxy -c -f ${CONFIG_PATH}`,
+        // The next worker gets the listening sockets, the one before finishes what it has begun.
         'ExecReload=/bin/kill -USR2 $MAINPID',
+        `ExecStopPost=+/bin/rm -rf ${KEYS_DIRECTORY}`,
         'KillMode=mixed',
         'SuccessExitStatus=143',
         'Restart=always',
@@ -96,6 +116,15 @@ export function edgeUnit(): string {
     },
     { name: 'Install', lines: ['WantedBy=multi-user.target'] },
   ]);
+}
+
+/** As root and outside the sandbox. The folder is root's, so that HAProxy can neither change a key nor plant a link. */
+function handOverKeys(): string[] {
+  const install = `+/usr/bin/install -o root -g ${USER}`;
+  return [
+    `${install} -m 0750 -d ${KEYS_DIRECTORY}`,
+    ...CREDENTIALS.map((name) => `${install} -m 0440 -T ${credentialPath(name)} ${KEYS_DIRECTORY}/${name}`),
+  ];
 }
 
 async function probe(converger: Converger): Promise<string | null> {

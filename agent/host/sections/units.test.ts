@@ -162,6 +162,25 @@ describe.each([
   });
 });
 
+it('gives HAProxy its keys anew at each reload, tries them, and leaves none when it stops', () => {
+  const unit = UNITS['failover-edge.service'] ?? '';
+  const [folder, ...rest] = setting(unit, 'ExecReload');
+  expect(folder).toBe('+/usr/bin/install -o root -g failover-edge -m 0750 -d /run/failover-edge-keys');
+  expect(rest.slice(0, 3)).toEqual(
+    ['edge-tls.pem', 'edge-client-keys', 'edge-upstream.map'].map(
+      (name) =>
+        '+/usr/bin/install -o root -g failover-edge -m 0440 ' +
+        `-T /etc/failover/credentials/${name} /run/failover-edge-keys/${name}`,
+    ),
+  );
+  expect(rest.slice(3)).toEqual([
+    '/usr/sbin/haproxy -c -f /etc/failover/edge/haproxy.cfg',
+    '/bin/kill -USR2 $MAINPID',
+  ]);
+  expect(setting(unit, 'ExecStartPre')).toEqual([folder, ...rest.slice(0, 4)]);
+  expect(setting(unit, 'ExecStopPost')).toEqual(['+/bin/rm -rf /run/failover-edge-keys']);
+});
+
 it('runs the container from an image pinned by digest, without pulling another', () => {
   const start = setting(UNITS['failover-vllm-container.service'] ?? '', 'ExecStart')[0];
   expect(start).toContain(IMAGE);

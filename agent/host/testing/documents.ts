@@ -115,12 +115,17 @@ export function fullDocument(pair: { certificate: string; privateKey: string }):
       serviceHost: 'api.example.com',
       ttlSeconds: 60,
       checkIntervalSeconds: 10,
-      nameserverHost: 'witness.example.com',
-      nameserverAddress: '192.0.2.10',
+      nameservers: [
+        { host: 'witness.example.com', address: '192.0.2.10' },
+        { host: 'uk.example.com', address: '203.0.113.10' },
+        { host: 'eu.example.com', address: '203.0.113.20' },
+      ],
+      listen: ['192.0.2.10'],
       sites: [
         { site: 'uk-primary', host: 'uk.example.com', addresses: ['203.0.113.10'] },
         { site: 'eu-standby', host: 'eu.example.com', addresses: ['203.0.113.20'] },
       ],
+      challengeHosts: ['api.example.com', 'uk.example.com', 'eu.example.com'],
       tsigName: 'acme',
     },
   });

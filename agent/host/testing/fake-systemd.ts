@@ -84,7 +84,8 @@ export class FakeSystemd {
       unit.active = true;
       this.log.push(`restart ${name}`);
     }
-    if (verb === 'reload') this.log.push(`reload ${name}`);
+    if (verb === 'reload' || (verb === 'try-reload-or-restart' && unit.active))
+      this.log.push(`reload ${name}`);
     return answer();
   }
 }

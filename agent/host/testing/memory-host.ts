@@ -263,6 +263,16 @@ export class MemoryHost implements HostPort {
     return Promise.resolve(this.addresses);
   }
 
+  /** What is said on a socket, and what comes back: as of a HAProxy that takes everything, unless a test says otherwise. */
+  readonly socketLines: string[] = [];
+  socketAnswer: (line: string) => string = (line) =>
+    line.startsWith('prepare ') ? 'New version created: 1\n\n' : '\n';
+
+  askSocket(_path: string, line: string): Promise<string> {
+    this.socketLines.push(line);
+    return Promise.resolve(this.socketAnswer(line));
+  }
+
   http(url: string, request: HttpRequest): Promise<HttpAnswer> {
     return Promise.resolve(this.httpAnswer(url, request));
   }

@@ -1,5 +1,5 @@
 import type { ServerSpec } from '../../../infra/contract/site-spec';
-import { apply } from '../apply';
+import { apply, type ApplyOptions } from '../apply';
 import { databaseSql, DUMP_SQL, expectedDump, type DnsDatabase } from '../dns/database';
 import { zonesOf } from '../dns/zone';
 import type { ObjectStoreAdmin } from '../object-store-admin';
@@ -31,12 +31,17 @@ export class World {
     };
   }
 
-  apply(document: ServerSpec, services: Pick<Services, 'needsSsh'> = {}): Promise<number> {
+  apply(
+    document: ServerSpec,
+    services: Pick<Services, 'needsSsh'> = {},
+    options: ApplyOptions = {},
+  ): Promise<number> {
     return apply(
       this.host,
       document,
       { change: (line) => this.lines.push(line) },
       { objectStore: () => this.store(), ...services },
+      options,
     );
   }
 

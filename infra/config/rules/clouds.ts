@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+import { DATA_FOLDER } from '../../aws/user-data';
 import { gpuTypesFor, isGpuType } from '../../aws-gpus';
 import { cloudflareDetectionSeconds } from '../../cloudflare-plans';
 import { siteRegionsOf } from '../names';
@@ -112,6 +114,16 @@ const stackRules: readonly Rule[] = onlyOn('aws', [
         key: 'inferenceRuntime',
         got: inferenceRuntime,
         allowed: 'container on aws',
+      }),
+  },
+  {
+    kind: 'site',
+    reads: ['modelPath'],
+    check: ({ modelPath }) =>
+      when(modelPath !== '' && !posix.resolve(modelPath).startsWith(`${DATA_FOLDER}/`), {
+        key: 'modelPath',
+        got: modelPath,
+        allowed: `a folder below ${DATA_FOLDER} on aws, where the data volume is: what lies elsewhere goes with the instance`,
       }),
   },
   {

@@ -73,6 +73,7 @@ const ON_AWS: ConfigInput = {
   witnessAddresses: [],
   servers: [],
   sshPrivateKeyFile: '',
+  modelPath: '/srv/failover/models/tiny',
   inferenceRuntime: 'container',
   inferenceVenvPath: '',
   inferenceImage: `docker.io/vllm/vllm-openai@sha256:${'b'.repeat(64)}`,

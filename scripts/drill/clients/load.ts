@@ -1,4 +1,5 @@
 /** More completions at once than an engine can take, sent to one site, so that it is slow without being stuck. */
+import { setMaxListeners } from 'node:events';
 import type { ContextSite, OperatorContext } from '../../cli/context';
 import { NoAnswerError, httpRequest } from '../../cli/http';
 import { clientKey } from './clients';
@@ -27,6 +28,7 @@ export class Load {
   ) {}
 
   start(): void {
+    setMaxListeners(2 * AT_ONCE, this.stopping.signal);
     for (let worker = 0; worker < AT_ONCE; worker += 1) this.workers.push(this.work());
   }
 

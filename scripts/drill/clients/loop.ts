@@ -21,26 +21,43 @@ export interface LoopClient {
   close(): void;
 }
 
+/** What a drill starts and stops; its attempts go into the log. */
+export interface DrillClient {
+  readonly info: ClientInfo;
+  /** Whatever takes time before the first request. */
+  prepare(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
 /** Where a loop writes down what it does; every request that begins is added once it is over. */
 export interface AttemptLog {
   begin(client: string, seq: number, start: number): void;
   add(attempt: Attempt): void;
 }
 
-export class ClientLoop {
+export class ClientLoop implements DrillClient {
   private seq = 0;
   private timer: NodeJS.Timeout | null = null;
   private readonly inFlight = new Set<Promise<void>>();
   private readonly maxInFlight: number;
 
   constructor(
-    readonly client: LoopClient,
+    private readonly client: LoopClient,
     private readonly clock: DrillClock,
     private readonly log: AttemptLog,
   ) {
     // A request that hangs until its deadline must not stop the next from being tried, or the end of an outage
     // would be seen a whole deadline late.
     this.maxInFlight = Math.ceil(client.info.timeoutMs / client.info.periodMs) + 1;
+  }
+
+  get info(): ClientInfo {
+    return this.client.info;
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
   }
 
   start(): void {

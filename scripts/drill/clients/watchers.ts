@@ -34,6 +34,12 @@ class Watcher {
   }
 }
 
+/** A silent nameserver, such as a lost site's own, misleads nobody: resolvers go on to the next. */
+export function everyAnswerIs(latest: readonly DnsChange[], site: string): boolean {
+  const answers = latest.filter((change) => change.error === null);
+  return answers.length > 0 && answers.every(({ sites }) => sites.length === 1 && sites[0] === site);
+}
+
 /** Asks every nameserver four times a second. */
 export class DnsWatcher {
   readonly changes: DnsChange[] = [];
@@ -66,12 +72,9 @@ export class DnsWatcher {
     await Promise.all(this.watchers.map((watcher) => watcher.stop()));
   }
 
-  /** True when every nameserver's latest answer is this site alone. */
+  /** True when nameservers answer, and each that does answers this site alone. */
   answersOnly(site: string): boolean {
-    const latest = [...this.latest.values()];
-    return (
-      latest.length > 0 && latest.every((change) => change.sites.length === 1 && change.sites[0] === site)
-    );
+    return everyAnswerIs([...this.latest.values()], site);
   }
 
   describe(): string {

@@ -30,7 +30,7 @@ describe('stages', () => {
     expect(seconds(sampleRecord({ clockAhead: { eu: 3 } }))).toMatchObject({ detected: 3 });
     expect(seconds(sampleRecord({ clockAhead: { eu: 1.5 } }))).toMatchObject({ detected: 6 });
   });
-  it('count DNS as settled only from when every nameserver answers the new site, and it alone', () => {
+  it('count DNS as settled only from when every nameserver that answers says the new site, and it alone', () => {
     const dns = [
       ...record.dns,
       { at: at(0), nameserver: 'ns2', sites: ['uk'], addresses: ['10.0.0.1'], error: null },
@@ -44,6 +44,26 @@ describe('stages', () => {
       { at: at(19), nameserver: 'ns2', sites: ['eu'], addresses: ['10.0.0.2'], error: null },
     ];
     expect(seconds(sampleRecord({ dns }))).toMatchObject({ dns: 9 });
+  });
+  it('count DNS as settled while the lost site’s own nameserver is silent, whatever it says when it is back', () => {
+    const own = { nameserver: 'ns2', sites: [], addresses: [] };
+    const dns = [
+      ...record.dns,
+      { at: at(0), nameserver: 'ns2', sites: ['uk'], addresses: ['10.0.0.1'], error: null },
+      { ...own, at: at(12), error: 'no answer' },
+      {
+        ...own,
+        at: at(25.5),
+        sites: ['uk', 'eu'],
+        addresses: ['10.0.0.1', '10.0.0.2'],
+        error: null,
+      },
+    ];
+    expect(seconds(sampleRecord({ dns }))).toMatchObject({ dns: 8 });
+  });
+  it('do not count DNS as settled while no nameserver answers', () => {
+    const silent = { at: at(17), nameserver: 'ns', sites: [], addresses: [], error: 'no answer' };
+    expect(seconds(sampleRecord({ dns: [record.dns[0]!, silent] }))).toMatchObject({ dns: null });
   });
   it('ignore what happened before the fault and after the failback began', () => {
     const late = { ...record.events[5]!, site: 'eu' };

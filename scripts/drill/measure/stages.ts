@@ -1,6 +1,7 @@
 /** Where the time went: fault → detected → decided → lease → ready → DNS → first success → all well. */
 import type { AgentEvent } from '../../../infra/contract/agent-api';
-import type { DrillRecord } from '../record';
+import { everyAnswerIs } from '../clients/watchers';
+import type { DnsChange, DrillRecord } from '../record';
 import { scenarioOf } from '../scenarios';
 import { faultMoment } from './fault-moment';
 
@@ -24,7 +25,8 @@ export function eventTime(event: AgentEvent, clockAhead: Readonly<Record<string,
 export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[] {
   const { from, to, marks } = record;
   const fault = faultMoment(record);
-  if (fault === null) return [];
+  // Where nothing may switch there are no stages of a switch.
+  if (fault === null || scenarioOf(record).expect === 'stay') return [];
   const until = marks.failbackStarted ?? marks.ended ?? Number.POSITIVE_INFINITY;
   // Agents stamp whole or broken seconds of their own clock: a moment of slack before the fault.
   const first = (site: string | null, ...kinds: AgentEvent['kind'][]): number | null =>
@@ -48,7 +50,11 @@ export function stagesOf(record: DrillRecord, allWellAt: number | null): Stage[]
     ['decided', labels[1], first(to, 'claim-decided') ?? first(from, 'handover-decided', 'switch-step')],
     ['lease', `${to} holds the lease`, lease],
     ['ready', `${to} is ready`, first(to, 'ready') ?? becameActive(record, fault, until)],
-    ['dns', `every nameserver answers ${to}`, dnsSettled(record, fault, until)],
+    [
+      'dns',
+      `every nameserver that answers says ${to}`,
+      dnsSettled(record, fault, Math.min(until, marks.recovered ?? until)),
+    ],
     ['first-success', 'first success of a cold client there', firstColdSuccess(record, fault, until)],
     ['all-well', 'every client well again', allWellAt],
   ];
@@ -84,15 +90,17 @@ function earliest(times: readonly number[]): number | null {
   return times.length === 0 ? null : Math.min(...times);
 }
 
-/** First moment from which every nameserver's latest answer is the new site and nothing else. */
+/**
+ * First moment from which the latest answer of every nameserver that gives one is the new site and nothing else. What a
+ * repaired site's own nameserver says first does not count: the drill had seen the service whole by then.
+ */
 function dnsSettled(record: DrillRecord, fault: number, until: number): number | null {
-  const latest = new Map<string, boolean>();
+  const latest = new Map<string, DnsChange>();
   let settled: number | null = null;
   for (const change of [...record.dns].sort((a, b) => a.at - b.at)) {
     if (change.at >= until) break;
-    latest.set(change.nameserver, change.sites.length === 1 && change.sites[0] === record.to);
-    const all = [...latest.values()].every(Boolean);
-    if (!all) settled = null;
+    latest.set(change.nameserver, change);
+    if (!everyAnswerIs([...latest.values()], record.to)) settled = null;
     else if (change.at >= fault) settled ??= change.at;
   }
   return settled;

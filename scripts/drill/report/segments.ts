@@ -72,10 +72,13 @@ export function sameTone(a: Tone, b: Tone): boolean {
 
 function dnsSegments(record: DrillRecord): Segment[] {
   const end = record.marks.ended ?? record.dns.at(-1)?.at ?? 0;
-  const servers = new Set(record.dns.map((change) => change.nameserver));
-  // More nameservers than one: the strip shows the first; the stage waits for all of them.
-  const first = [...servers][0];
-  const changes = record.dns.filter((change) => change.nameserver === first);
+  const servers = [...new Set(record.dns.map((change) => change.nameserver))];
+  const changesOf = (server: string | undefined) =>
+    record.dns.filter(({ nameserver }) => nameserver === server);
+  // More nameservers than one: the strip shows the first that was there throughout; the stage waits for all of them.
+  const shown =
+    servers.find((server) => changesOf(server).every(({ error }) => error === null)) ?? servers[0];
+  const changes = changesOf(shown);
   return changes.map((change, i) => ({
     from: change.at,
     to: changes[i + 1]?.at ?? end,

@@ -1,6 +1,9 @@
 /** The official SDK in a process of its own, asked over pipes; see bridge.py. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { JsonMap } from '../protocol/json';
+
+export type { Json, JsonMap } from '../protocol/json';
 
 /** AWS refused; `code` is AWS's own, such as `NoSuchBucket`. */
 export class AwsError extends Error {
@@ -12,15 +15,6 @@ export class AwsError extends Error {
     this.name = 'AwsError';
   }
 }
-
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly (Json | undefined)[]
-  | { readonly [key: string]: Json | undefined };
-export type JsonMap = Readonly<Record<string, Json | undefined>>;
 
 export interface AwsCall {
   readonly service: string;

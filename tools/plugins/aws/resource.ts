@@ -1,10 +1,10 @@
-/** A resource type of AWS, described by its inputs and by what is asked of the API; the protocol's side is the same for all. */
+/** A resource type of AWS: what is asked of a service in the resource's region. */
 import { randomBytes } from 'node:crypto';
-import { changesBetween, inputOf } from '../protocol/diff';
+import { describedResource, type DescribedType } from '../protocol/described';
+import type { Json, JsonMap } from '../protocol/json';
 import type { ResourceType } from '../protocol/provider';
-import { checkFields, type Field, type Fields } from '../protocol/schema';
-import { plain, secret, UNKNOWN, type Wire, type WireMap } from '../protocol/values';
-import { AwsError, type Json, type JsonMap } from './bridge';
+import type { Field } from '../protocol/schema';
+import { AwsError } from './bridge';
 
 /** Asks a service in the resource's region. */
 export type Ask = (service: string, operation: string, params: JsonMap, region?: string) => Promise<JsonMap>;
@@ -16,21 +16,8 @@ export interface Context {
   readonly name: string;
 }
 
-export interface AwsType {
-  readonly fields: Readonly<Record<string, Field>>;
-  /** Inputs that cannot change in place; `region` never can. `all` where nothing can. */
-  readonly replaceOn: readonly string[] | 'all';
-  /** Outputs that only AWS knows, beside the inputs. */
-  readonly outputs: readonly string[];
-  readonly secretOutputs?: readonly string[];
-  /** Answers the id and the outputs. */
-  create(inputs: JsonMap, context: Context): Promise<JsonMap & { readonly id: string }>;
-  /** Outputs that are other than they were; inputs and outputs that stay need not be told. */
-  update?(inputs: JsonMap, state: JsonMap, context: Context): Promise<JsonMap>;
-  delete(state: JsonMap, context: Context): Promise<unknown>;
-  /** What is there now, inputs and outputs; undefined: nothing. An AwsError with a "not found" code means the same. */
-  read?(id: string, state: JsonMap, context: Context): Promise<JsonMap | undefined>;
-}
+/** An AwsError with a "not found" code says that there is nothing any more. */
+export type AwsType = DescribedType<Context>;
 
 export interface Asker {
   /** Region of everything that does not name one. */
@@ -42,82 +29,16 @@ const NOT_FOUND = /NotFound|NoSuch|ResourceNotFound|InvalidAssociationID|Invalid
 export const isNotFound = (error: unknown): boolean =>
   error instanceof AwsError && NOT_FOUND.test(error.code);
 
-const REGION: Readonly<Record<string, Field>> = { region: { type: 'string' } };
-
 export function awsResource(type: AwsType, asker: Asker): ResourceType {
-  const schema: Fields = { fields: { ...REGION, ...type.fields } };
-  const contextOf = (inputs: JsonMap, name: string): Context => {
-    const region = typeof inputs['region'] === 'string' ? inputs['region'] : asker.region();
-    return { region, name, ask: asker.ask(region) };
-  };
-  const json = (map: WireMap): JsonMap => plain(map as Wire) as JsonMap;
-  const marked = (outputs: JsonMap): WireMap =>
-    Object.fromEntries(
-      Object.entries(outputs).map(([name, value]) => [
-        name,
-        type.secretOutputs?.includes(name) === true ? secret(value as Wire) : (value as Wire),
-      ]),
-    );
-  const unknown = (): WireMap => marked(Object.fromEntries(type.outputs.map((name) => [name, UNKNOWN])));
-  const withRegion = (inputs: WireMap, { region }: Context): WireMap => ({ region, ...inputs });
-  return {
-    check: (inputs) => checkFields(schema, inputs),
-    diff({ oldInputs, inputs }) {
-      return changesBetween(oldInputs, inputs).map((change) => ({
-        ...change,
-        replace:
-          type.replaceOn === 'all' ||
-          type.update === undefined ||
-          ['region', ...type.replaceOn].includes(inputOf(change)),
-      }));
+  return describedResource(type, {
+    common: { region: { type: 'string' } },
+    contextOf(inputs, name) {
+      const region = typeof inputs['region'] === 'string' ? inputs['region'] : asker.region();
+      return { region, name, ask: asker.ask(region) };
     },
-    async create(inputs, { name }) {
-      const context = contextOf(json(inputs), name);
-      const created = await type.create(json(inputs), context);
-      return { id: created.id, outputs: { ...withRegion(inputs, context), ...marked(created) } };
-    },
-    previewCreate: (inputs) => ({ ...inputs, ...unknown() }),
-    async update({ state, inputs }, { name }) {
-      const context = contextOf(json(inputs), name);
-      const updated = (await type.update?.(json(inputs), json(state), context)) ?? {};
-      return { ...onlyOutputs(state), ...withRegion(inputs, context), ...marked(updated) };
-    },
-    previewUpdate: ({ state, inputs }) => ({ ...state, ...inputs }),
-    async delete(state, { name }) {
-      try {
-        await type.delete(json(state), contextOf(json(state), name));
-      } catch (error) {
-        if (!isNotFound(error)) throw error; // gone is what was wanted
-      }
-    },
-    ...(type.read === undefined ? {} : { read: reader(type.read) }),
-  };
-
-  function onlyOutputs(state: WireMap): WireMap {
-    return Object.fromEntries(
-      Object.entries(state).filter(([name]) => name === 'id' || type.outputs.includes(name)),
-    );
-  }
-
-  function reader(read: NonNullable<AwsType['read']>): NonNullable<ResourceType['read']> {
-    return async (id, state, inputs) => {
-      const context = contextOf(json(state), '');
-      try {
-        const found = await read(id, json(state), context);
-        if (found === undefined) return null;
-        const outputs: WireMap = { ...state, id, region: context.region, ...marked(found) };
-        // A resource that is only read has no inputs yet; another keeps to those that the program gives.
-        const names = Object.keys(inputs).length > 0 ? Object.keys(inputs) : Object.keys(type.fields);
-        const known = names.flatMap((name) =>
-          outputs[name] === undefined ? [] : [[name, outputs[name]] as const],
-        );
-        return { outputs, inputs: Object.fromEntries(known) };
-      } catch (error) {
-        if (isNotFound(error)) return null;
-        throw error;
-      }
-    };
-  }
+    settled: ({ region }) => ({ region }),
+    isGone: isNotFound,
+  });
 }
 
 /** A field of an answer, one level a name. */

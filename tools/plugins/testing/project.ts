@@ -27,7 +27,10 @@ export class Project {
     private readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  static async create(): Promise<Project> {
+  /** @param environment what the engine's becomes, such as one with an emulated plugin in it */
+  static async create(
+    environment: (env: NodeJS.ProcessEnv) => Promise<NodeJS.ProcessEnv> = (env) => Promise.resolve(env),
+  ): Promise<Project> {
     const engine = await ensureEngine();
     const folder = await mkdtemp(path.join(tmpdir(), 'engine-test-'));
     await mkdir(path.join(folder, 'backend'));
@@ -38,7 +41,7 @@ export class Project {
     );
     await writeFile(path.join(folder, 'package.json'), '{"name":"conformance","private":true}\n');
     const project = new Project(folder, engine, {
-      ...engine.env,
+      ...(await environment(engine.env)),
       PULUMI_BACKEND_URL: `file://${folder}/backend`,
       PULUMI_CONFIG_PASSPHRASE: 'only for this test',
     });

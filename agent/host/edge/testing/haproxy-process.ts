@@ -4,7 +4,9 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { EdgeSpec } from '../../../../infra/contract/site-spec';
-import { renderHaproxyConfig } from '../haproxy-config';
+import { KEYS_VARIABLE, renderHaproxyConfig } from '../haproxy-config';
+import { RealHost } from '../../real-host';
+import { type LiveList, replaceList } from '../live-lists';
 import { FakeAgent, FakeUpstream } from './fake-upstream';
 
 export const CLIENT_KEY = 'client-key-0123456789';
@@ -88,6 +90,13 @@ export interface SiteBench {
   readonly engine: FakeUpstream;
   readonly qdrant: FakeUpstream;
   readonly gateway: FakeUpstream;
+  /** Writes the list of client keys and hands it to the running HAProxy; why it did not take it, or null. */
+  rotate(...keys: readonly string[]): Promise<string | null>;
+  rotateUpstream(qdrant: string, vllm: string): Promise<string | null>;
+  /** As the unit does. */
+  reload(): void;
+  /** Differs after a reload. */
+  workers(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -111,8 +120,13 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
   fs.mkdirSync(folder, { recursive: true });
   const write = (name: string, content: string): void => fs.writeFileSync(path.join(folder, name), content);
   write('edge-tls.pem', options.certificates.pem);
-  write('edge-client-keys', `${CLIENT_KEY}\nBearer ${CLIENT_KEY}\n`);
-  write('edge-upstream.map', `qdrant ${QDRANT_KEY}\nvllm ${VLLM_KEY}\n`);
+  const adminSocket = path.join(folder, 'admin.sock');
+  const writeKeys = (keys: readonly string[]): void =>
+    write('edge-client-keys', keys.map((key) => `${key}\nBearer ${key}\n`).join(''));
+  writeKeys([CLIENT_KEY]);
+  const writeUpstream = (qdrant: string, vllm: string): void =>
+    write('edge-upstream.map', `qdrant ${qdrant}\nvllm ${vllm}\n`);
+  writeUpstream(QDRANT_KEY, VLLM_KEY);
   const spec = EdgeSpec.parse({
     serviceHost: 'api.test',
     siteHost: options.host,
@@ -132,10 +146,11 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
       gatewayPort: gateway.port,
       peerPort: options.peerPort,
       caFile: options.certificates.ca,
+      adminSocket,
     }),
   );
-  const process_ = spawn('haproxy', ['-db', '-f', path.join(folder, 'haproxy.cfg')], {
-    env: { ...process.env, CREDENTIALS_DIRECTORY: folder },
+  const process_ = spawn('haproxy', ['-Ws', '-f', path.join(folder, 'haproxy.cfg')], {
+    env: { ...process.env, [KEYS_VARIABLE]: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = collect(process_);
@@ -148,6 +163,10 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
     process_.kill('SIGKILL');
     throw error;
   }
+  const handOver = (kind: LiveList['kind'], name: string): Promise<string | null> => {
+    const file = path.join(folder, name);
+    return replaceList(new RealHost(), adminSocket, { kind, file, name: file });
+  };
   return {
     site: options.site,
     port: options.port,
@@ -155,9 +174,24 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
     engine,
     qdrant,
     gateway,
+    rotate(...keys) {
+      writeKeys(keys);
+      return handOver('acl', 'edge-client-keys');
+    },
+    rotateUpstream(qdrant, vllm) {
+      writeUpstream(qdrant, vllm);
+      return handOver('map', 'edge-upstream.map');
+    },
+    async workers() {
+      return /^Pid: \d+/m.exec(await new RealHost().askSocket(adminSocket, 'show info'))?.[0] ?? '';
+    },
+    reload() {
+      process_.kill('SIGUSR2');
+    },
     async stop() {
       if (process_.exitCode === null) {
-        process_.kill('SIGKILL');
+        // The master takes its workers along.
+        process_.kill('SIGTERM');
         await once(process_, 'close');
       }
       await Promise.all([agent.upstream, engine, qdrant, gateway].map((upstream) => upstream.stop()));

@@ -143,7 +143,7 @@ export class PullWorld {
       objects: this.objects,
       secretsIn: () => this.secrets,
       self: { sha256: sha256(bundle), read: () => Promise.resolve(Buffer.from(bundle)) },
-      apply: (document) => this.world.apply(document, WITHOUT_SSH),
+      apply: (document, sections) => this.world.apply(document, WITHOUT_SSH, { sections }),
       withLock: (work) => work(),
       handOver: async (file) => {
         const other = host.text(file) ?? '';
