@@ -24,6 +24,11 @@ export class ServerNotStartedError extends Error {
 export interface ServerOptions {
   readonly apiKey?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** More lines of YAML at the file's end, sections of their own. */
+  readonly configuration?: readonly string[];
+  readonly arguments?: readonly string[];
+  /** More lines of the section `service`. */
+  readonly service?: readonly string[];
 }
 
 export async function executable(): Promise<string> {
@@ -59,10 +64,17 @@ export class Server {
         `  http_port: ${server.port}`,
         '  grpc_port: null',
         ...(apiKey === undefined ? [] : [`  api_key: ${apiKey}`]),
+        ...(options.service ?? []).map((line) => `  ${line}`),
+        ...(options.configuration ?? []),
         '',
       ].join('\n'),
     );
-    await server.launch();
+    try {
+      await server.launch();
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
     return server;
   }
 
@@ -91,7 +103,8 @@ export class Server {
   /** Also after {@link kill} or {@link stop}, on the same folder and port. */
   async launch(): Promise<void> {
     this.output = '';
-    const child = spawn(this.binary, ['--config-path', path.join(this.folder, 'config.yaml')], {
+    const configuration = path.join(this.folder, 'config.yaml');
+    const child = spawn(this.binary, ['--config-path', configuration, ...(this.options.arguments ?? [])], {
       cwd: this.folder,
       env: { ...process.env, ...this.options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -109,6 +122,12 @@ export class Server {
 
   async kill(): Promise<void> {
     await this.end('SIGKILL');
+  }
+
+  /** The whole group, as by the host's scheduler: connections stay open, and nothing answers. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    const { pid } = this.child ?? {};
+    if (pid !== undefined) process.kill(-pid, signal);
   }
 
   async stop(): Promise<void> {
@@ -152,7 +171,7 @@ function hasGroup(leader: number | undefined): boolean {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

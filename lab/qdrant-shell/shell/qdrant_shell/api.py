@@ -10,7 +10,7 @@ import orjson
 from . import groups, telemetry
 from .access import Access
 from .collection import VERSION, Collection
-from .errors import ApiError, bad_input, format_error
+from .errors import ApiError, bad_input, bad_request, format_error
 from .request import Request
 from .snapshot_api import SnapshotApi
 from .snapshots import Snapshots
@@ -102,7 +102,7 @@ class Api:
         elif len(parts) == 1 and parts[0] in ("healthz", "livez"):
             await request.text(200, "healthz check passed")
         elif parts == ["readyz"]:
-            await request.text(200, "all shards are ready")  # latches: true from the first answer on
+            await self._ready(request)
         elif parts == ["collections"] and method == "GET":
             await request.ok({"collections": [{"name": name} for name in sorted(self.storage.collections)]})
         elif parts == ["collections", "aliases"] and method == "POST":
@@ -112,14 +112,25 @@ class Api:
             await self._collection(request, parts[1])
         elif parts == ["aliases"] and method == "GET":
             await request.ok({"aliases": self.storage.alias_list()})
-        elif parts == ["cluster"] and method == "GET":
-            await request.ok({"status": "disabled"})
+        elif parts[:1] == ["cluster"]:
+            await self._cluster_wide(request)
         elif parts == ["telemetry"] and method == "GET":
             await request.ok(await self.telemetry.report(int(request.parameter("details_level") or 0)))
         elif parts == ["metrics"] and method == "GET":
             await request.text(200, await self.telemetry.metrics(), "text/plain; charset=utf-8")
         elif parts == ["issues"] and method == "GET":
             await request.ok({"issues": []})
+        else:
+            await request.text(404, "")
+
+    async def _ready(self, request: Request) -> None:
+        await request.text(200, "all shards are ready")  # latches: true from the first answer on
+
+    async def _cluster_wide(self, request: Request) -> None:
+        if request.parts == ["cluster"] and request.method == "GET":
+            await request.ok({"status": "disabled"})
+        elif request.parts[1:2] == ["peer"] and request.method == "DELETE":
+            raise bad_request("Distributed mode disabled.")
         else:
             await request.text(404, "")
 
@@ -136,7 +147,7 @@ class Api:
             await self.storage.create(name, await request.json())
             await request.ok(True)
         elif request.method == "PATCH":
-            self.storage.find(name).change(await request.json())
+            await self.storage.find(name).change(await request.json())
             await request.ok(True)
         elif request.method == "DELETE":
             await request.ok(await self.storage.delete(name))

@@ -24,6 +24,8 @@ VERSION = "1.18.3"
 
 
 class Collection:
+    peer_id = 0  # of a single node
+
     def __init__(
         self, name: str, path: Path, config: dict, payload_schema: dict, spawner: Spawner, on_lost: Callable
     ):
@@ -36,7 +38,20 @@ class Collection:
         self.snapshots_running = 0
         self.recoveries_running = 0
         self.recovered_at = 0
-        self.shards = [Shard(path, i, spawner, on_lost) for i in range(config["params"]["shard_number"])]
+        self._spawner = spawner
+        self._on_lost = on_lost
+        self.shards = [self._shard(i) for i in range(config["params"]["shard_number"])]
+
+    def _shard(self, shard_id: int) -> Any:
+        return self.new_shard(shard_id)
+
+    def new_shard(self, shard_id: int) -> Shard:
+        return Shard(self.path, shard_id, self._spawner, self._on_lost)
+
+    @property
+    def local_shards(self) -> list[Shard]:
+        """Those with data on this node."""
+        return self.shards
 
     @classmethod
     async def create(
@@ -67,13 +82,17 @@ class Collection:
     def _save_payload_schema(self) -> None:
         write_durably(self.path / "payload_index.json", json.dumps({"schema": self.payload_schema}).encode())
 
-    def change(self, request: dict) -> None:
+    async def change(self, request: dict) -> None:
         self.config = parameters_changed(self.config, request)
         self.save_config()
 
-    def shard(self, shard_id: int) -> Shard:
+    def check_shard(self, shard_id: int) -> None:
         if not 0 <= shard_id < len(self.shards):
             raise not_found(f"shard {shard_id} not found")
+
+    def shard(self, shard_id: int) -> Shard:
+        """The one on this node."""
+        self.check_shard(shard_id)
         return self.shards[shard_id]
 
     async def close(self) -> None:
@@ -205,7 +224,7 @@ class Collection:
     async def cluster_info(self) -> dict:
         infos = await asyncio.gather(*(shard.info() for shard in self.shards))
         return {
-            "peer_id": 0,
+            "peer_id": self.peer_id,
             "shard_count": len(self.shards),
             "local_shards": [
                 {"shard_id": shard.id, "points_count": info["points_count"], "state": "Active"}

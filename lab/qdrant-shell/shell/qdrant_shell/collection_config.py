@@ -5,13 +5,15 @@ from .errors import ApiError, bad_input, format_error
 _DISTANCES = ("Cosine", "Euclid", "Dot", "Manhattan")
 
 
-def initial_config(request: dict, settings: dict) -> dict:
+def initial_config(request: dict, settings: dict, peers: int = 1) -> dict:
+    """In a cluster there is a shard for every peer where the request does not say how many."""
     storage = settings["storage"]
+    defaults = storage.get("collection") or {}
     vectors = request.get("vectors") or {}
     _check_vectors(vectors)
     shards = request.get("shard_number")
     if shards is None:
-        shards = 1
+        shards = defaults.get("shard_number") or peers
     if not isinstance(shards, int) or shards < 1:
         raise ApiError(422, "Validation error in JSON body: [shard_number: value must be 1 or larger]")
     if request.get("sharding_method") == "custom":
@@ -19,8 +21,10 @@ def initial_config(request: dict, settings: dict) -> dict:
     params: dict = {
         "vectors": vectors,
         "shard_number": shards,
-        "replication_factor": request.get("replication_factor") or 1,
-        "write_consistency_factor": request.get("write_consistency_factor") or 1,
+        "replication_factor": request.get("replication_factor") or defaults.get("replication_factor") or 1,
+        "write_consistency_factor": request.get("write_consistency_factor")
+        or defaults.get("write_consistency_factor")
+        or 1,
         "on_disk_payload": _first(request.get("on_disk_payload"), storage["on_disk_payload"]),
     }
     if request.get("sparse_vectors"):

@@ -36,10 +36,16 @@ DEFAULTS: dict[str, Any] = {
         "grpc_port": 6334,
         "api_key": None,
         "read_only_api_key": None,
+        "enforce_internal_auth": False,
         "max_request_size_mb": 32,
         "enable_snapshot_url_recovery": True,
     },
-    "cluster": {"enabled": False},
+    "cluster": {
+        "enabled": False,
+        "p2p": {"port": 6335, "enable_tls": False},
+        "consensus": {"tick_period_ms": 100, "bootstrap_timeout_sec": 15},
+    },
+    "tls": {"cert": "./tls/cert.pem", "key": "./tls/key.pem", "ca_cert": "./tls/cacert.pem"},
 }
 
 
@@ -62,8 +68,6 @@ def load(path: str | None, environment: dict[str, str]) -> dict:
             _set(config, keys, value)
     if config["service"].get("enable_tls"):
         raise ConfigError("TLS is not available: set service.enable_tls to false")
-    if config["cluster"].get("enabled"):
-        raise ConfigError("cluster mode is not available: set cluster.enabled to false")
     return config
 
 

@@ -19,6 +19,18 @@ def main() -> None:
     parser.add_argument(
         "--config-path", metavar="CONFIG_PATH", help="Path to an alternative configuration file"
     )
+    parser.add_argument(
+        "--uri",
+        metavar="URI",
+        default=os.environ.get("QDRANT_URI"),
+        help="Uri of this peer, by which the others reach it; the first one of a cluster must have it",
+    )
+    parser.add_argument(
+        "--bootstrap",
+        metavar="URI",
+        default=os.environ.get("QDRANT_BOOTSTRAP"),
+        help="Uri of a peer to join; without it this peer is the first of a new cluster",
+    )
     parser.add_argument("--disable-telemetry", action="store_true", help="Disable telemetry")
     parser.add_argument("--version", "-V", action="version", version=f"qdrant {VERSION}")
     arguments = parser.parse_args()
@@ -48,22 +60,20 @@ def main() -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, spawner))
+        runner.run(_serve(settings, spawner, arguments))
 
 
-async def _serve(settings: dict, spawner: Spawner) -> None:
+async def _serve(settings: dict, spawner: Spawner, arguments: argparse.Namespace) -> None:
     import uvicorn
 
     from .api import Api
-    from .storage import Storage
 
     log = logging.getLogger("qdrant")
-    storage = Storage(settings, spawner, _shard_process_lost)
-    await storage.open()
+    storage, node = await _open(settings, spawner, arguments)
     service = settings["service"]
     server = uvicorn.Server(
         uvicorn.Config(
-            Api(storage, settings),
+            Api(storage, settings) if node is None else _cluster_api(storage, settings, node),
             host=service["host"],
             port=int(service["http_port"]),
             http="httptools",
@@ -83,7 +93,37 @@ async def _serve(settings: dict, spawner: Spawner) -> None:
     try:
         await server.serve()
     finally:
+        if node is not None:
+            await node.close()
         await storage.close()
+
+
+async def _open(settings: dict, spawner: Spawner, arguments: argparse.Namespace):
+    """The storage and, in a cluster, this node as a member of it."""
+    from .storage import Storage
+
+    if not settings["cluster"]["enabled"]:
+        storage = Storage(settings, spawner, _shard_process_lost)
+        await storage.open()
+        return storage, None
+
+    from .cluster.node import Node, NotJoined
+    from .cluster.storage import ClusterStorage
+
+    storage = ClusterStorage(settings, spawner, _shard_process_lost)
+    try:
+        node = Node(settings, storage)
+        await storage.open()
+        await node.start(arguments.uri, arguments.bootstrap)
+    except (NotJoined, OSError) as error:
+        sys.exit(f"qdrant: {error}")
+    return storage, node
+
+
+def _cluster_api(storage, settings: dict, node):
+    from .cluster.api import ClusterApi
+
+    return ClusterApi(storage, settings, node)
 
 
 def _shard_process_lost() -> None:

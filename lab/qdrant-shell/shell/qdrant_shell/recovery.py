@@ -10,7 +10,6 @@ from .collection import Collection
 from .download import fetch
 from .errors import ApiError, bad_input, bad_request, forbidden, service_error
 from .files import sha256_of, unpack
-from .shard import Shard
 from .snapshots import Snapshots
 from .storage import Storage
 
@@ -20,13 +19,13 @@ class Recovery:
         self.storage = storage
         self.snapshots = snapshots
 
-    async def recover_shard(self, collection: Collection, shard: Shard, request: dict) -> bool:
+    async def recover_shard(self, collection: Collection, shard_id: int, request: dict) -> bool:
         location, checksum = request["location"], request.get("checksum")
-        temporary = self.storage.temporary(f"{collection.name}-shard-{shard.id}-")
+        temporary = self.storage.temporary(f"{collection.name}-shard-{shard_id}-")
         try:
             scheme = _scheme(location)
             if scheme is None:
-                archive = self.snapshots.file(self.snapshots.shard_folder(collection, shard), location)
+                archive = self.snapshots.file(self.snapshots.shard_folder(collection, shard_id), location)
             elif scheme in ("http", "https"):
                 archive = await self._download(location, temporary, request.get("api_key"))
             else:
@@ -34,35 +33,41 @@ class Recovery:
                     f"Invalid snapshot URL {location}: URLs with {scheme} scheme are not supported"
                 )
             await self._check(archive, checksum)
-            await self._restore_shard(collection, shard, archive, temporary)
+            await self._restore_shard(collection, shard_id, archive, temporary, request.get("priority"))
             return True
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, True)
 
     async def upload_shard(
-        self, collection: Collection, shard: Shard, archive: Path, checksum: str | None
+        self, collection: Collection, shard_id: int, archive: Path, checksum: str | None, priority: str | None
     ) -> bool:
         await self.check_upload(archive, checksum)
-        temporary = self.storage.temporary(f"{collection.name}-shard-{shard.id}-")
+        temporary = self.storage.temporary(f"{collection.name}-shard-{shard_id}-")
         try:
-            await self._restore_shard(collection, shard, archive, temporary)
+            await self._restore_shard(collection, shard_id, archive, temporary, priority)
             return True
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, True)
 
     async def _restore_shard(
-        self, collection: Collection, shard: Shard, archive: Path, temporary: Path
+        self, collection: Collection, shard_id: int, archive: Path, temporary: Path, priority: str | None
     ) -> None:
         """Nothing here asks whether the snapshot belongs to this shard: neither does the original."""
         collection.recoveries_running += 1
         try:
             unpacked = temporary / "unpacked"
-            await shard.run_task("unpack", {"snapshot": str(archive), "target": str(unpacked)})
-            _check_part(unpacked)
-            await shard.replace(unpacked, collection.payload_schema)
+            work = {"snapshot": str(archive), "target": str(unpacked)}
+            await collection.new_shard(shard_id).run_task("unpack", work)
+            check_part(unpacked)
+            await self._replace(collection, shard_id, unpacked, priority)
             collection.recovered_at = int(time.time())
         finally:
             collection.recoveries_running -= 1
+
+    async def _replace(
+        self, collection: Collection, shard_id: int, unpacked: Path, _priority: str | None
+    ) -> None:
+        await collection.shard(shard_id).replace(unpacked, collection.payload_schema)
 
     async def recover_collection(self, name: str, request: dict) -> bool:
         location = request["location"]
@@ -76,19 +81,20 @@ class Recovery:
             else:
                 raise bad_request(f"URL {location} with scheme {scheme} is not supported")
             await self._check(archive, request.get("checksum"))
-            return await self._restore_collection(name, archive, temporary)
+            return await self._restore_collection(name, archive, temporary, request.get("priority"))
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, True)
 
-    async def upload_collection(self, name: str, archive: Path, checksum: str | None) -> bool:
-        await self.check_upload(archive, checksum)
+    async def upload_collection(self, name: str, archive: Path, priority: str | None) -> bool:
         temporary = self.storage.temporary(f"col-{name}-recovery-")
         try:
-            return await self._restore_collection(name, archive, temporary)
+            return await self._restore_collection(name, archive, temporary, priority)
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, True)
 
-    async def _restore_collection(self, name: str, archive: Path, temporary: Path) -> bool:
+    async def _restore_collection(
+        self, name: str, archive: Path, temporary: Path, priority: str | None
+    ) -> bool:
         unpacked = temporary / "unpacked"
         unpacked.mkdir()
         await unpack(archive, unpacked)
@@ -99,23 +105,27 @@ class Recovery:
         if self.storage.exists(name):
             collection = self.storage.find(name)  # its configuration and payload indexes stay as they are
         else:
-            collection = await self.storage.create(name, _as_request(config))
-            collection.adopt_payload_schema(schema)
+            collection = await self.storage.create(name, _as_request(config), schema)
         collection.check_compatible(config)
-        for shard in collection.shards:
-            _check_part(unpacked / str(shard.id))
         collection.recoveries_running += 1
+        try:
+            await self._replace_all(collection, unpacked, priority)
+            collection.recovered_at = int(time.time())
+            return True
+        finally:
+            collection.recoveries_running -= 1
+
+    async def _replace_all(self, collection: Collection, unpacked: Path, _priority: str | None) -> None:
+        for shard in collection.shards:
+            check_part(unpacked / str(shard.id))
         for shard in collection.shards:
             shard.discards_writes += 1  # the replica is deactivated for the whole recovery
         try:
             for shard in collection.shards:
                 await shard.replace(unpacked / str(shard.id), collection.payload_schema)
-            collection.recovered_at = int(time.time())
-            return True
         finally:
             for shard in collection.shards:
                 shard.discards_writes -= 1
-            collection.recoveries_running -= 1
 
     def _local(self, location: str) -> Path:
         path = Path(location[len("file://") :])
@@ -169,10 +179,14 @@ def _as_request(config: dict) -> dict:
     }
 
 
-def _check_part(unpacked: Path) -> None:
-    """A single node needs the data of every shard; a snapshot of a node that held none is refused."""
+def has_data(unpacked: Path) -> bool:
     state = unpacked / "replica_state.json"
-    if not state.exists() or not _read_json(state).get("is_local"):
+    return state.exists() and bool(_read_json(state).get("is_local"))
+
+
+def check_part(unpacked: Path) -> None:
+    """A single node needs the data of every shard; a snapshot of a node that held none is refused."""
+    if not has_data(unpacked):
         raise service_error(f"Can't restore snapshot in local mode with missing data at shard: {unpacked}")
     if not (unpacked / "segments").is_dir() or not (unpacked / "wal").is_dir():
         raise bad_request("Invalid snapshot")

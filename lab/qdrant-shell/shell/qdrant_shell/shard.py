@@ -16,7 +16,8 @@ from .shard_client import ShardClient
 from .spawner import Spawner
 
 DIRTY = "Dirty shard - shard is not fully initialized"
-SNAPSHOT_PARTS = ("segments", "wal", "replica_state.json", "shard_config.json")
+DESCRIPTION_PARTS = ("replica_state.json", "shard_config.json")
+SNAPSHOT_PARTS = ("segments", "wal", *DESCRIPTION_PARTS)
 
 
 class Shard:
@@ -33,16 +34,17 @@ class Shard:
         self._restore_lock = asyncio.Lock()
         self.recovering = 0
         self.discards_writes = 0
+        self.journal: list[tuple[str, bytes]] | None = None  # while a transfer must hear of every write
 
     async def create(self, params: dict) -> None:
         self.path.mkdir(parents=True)
+        client = await self._start()
+        await client.call_json("create", {"path": str(self.path), "params": params})
+        self._client = client
         (self.path / "replica_state.json").write_text(
             json.dumps({"is_local": True, "this_peer_id": 0, "peers": {"0": "Active"}, "version": "V1"})
         )
         (self.path / "shard_config.json").write_text(json.dumps({"type": "ReplicaSet"}))
-        client = await self._start()
-        await client.call_json("create", {"path": str(self.path), "params": params})
-        self._client = client
 
     async def load(self, payload_schema: dict) -> None:
         """A shard whose replacement was interrupted is kept as a dummy: Active, empty, and 500 on every read."""
@@ -56,7 +58,8 @@ class Shard:
     async def read(self, operation: str, body: bytes) -> bytes:
         return await self._readable(operation).call(operation, body)
 
-    async def update(self, operation: str, body: bytes) -> None:
+    async def update(self, operation: str, body: bytes, admit: Callable[[], None] | None = None) -> None:
+        """`admit` may refuse once the write's turn has come."""
         if self.discards_writes:
             return  # acknowledged and lost, as measured: nothing may write while a snapshot is restored
         if self._dummy is not None:
@@ -64,6 +67,10 @@ class Shard:
         async with self.gate.writing():
             if self.discards_writes:
                 return
+            if admit is not None:
+                admit()
+            if self.journal is not None:
+                self.journal.append((operation, body))
             await self._readable(operation).call(operation, body)
 
     async def update_index(self, operation: str, body: bytes) -> None:

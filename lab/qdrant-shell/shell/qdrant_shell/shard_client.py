@@ -1,4 +1,4 @@
-"""Server's side of a shard process: requests are pipelined, answers come back by id."""
+"""Server's side of a shard process."""
 
 import asyncio
 import socket
@@ -6,19 +6,16 @@ from collections.abc import Callable
 
 import orjson
 
-from .errors import ApiError, service_error
-from .wire import HEAD, frame
+from .errors import service_error
+from .frame_client import FrameClient
 
 
-class ShardClient(asyncio.Protocol):
+class ShardClient(FrameClient):
     def __init__(self, on_lost: Callable[[], None]):
+        super().__init__()
         self._on_lost = on_lost
-        self._waiting: dict[int, asyncio.Future] = {}
-        self._buffer = bytearray()
-        self._next_id = 0
         self._closing = False
         self._closed: asyncio.Future = asyncio.get_running_loop().create_future()
-        self._transport: asyncio.Transport | None = None
 
     @classmethod
     async def connect(cls, connection: socket.socket, on_lost: Callable[[], None]) -> "ShardClient":
@@ -27,15 +24,13 @@ class ShardClient(asyncio.Protocol):
         _, client = await loop.create_unix_connection(lambda: cls(on_lost), sock=connection)
         return client
 
+    def gone(self, why: object) -> Exception:
+        return service_error(f"shard process is gone: {why}")
+
     async def call(self, name: str, body: bytes = b"") -> bytes:
-        if self._transport is None or (self._closing and name != "close"):
-            raise service_error("shard process is gone")
-        self._next_id = (self._next_id + 1) & 0xFFFFFFFF
-        operation = name.encode()
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting[self._next_id] = waiter
-        self._transport.write(frame(self._next_id, len(operation), operation + body))
-        return await waiter
+        if self._closing and name != "close":
+            raise self.gone("closing")
+        return await super().call(name, body)
 
     async def call_json(self, name: str, body: object) -> bytes:
         return await self.call(name, orjson.dumps(body))
@@ -46,39 +41,12 @@ class ShardClient(asyncio.Protocol):
         if self._transport is None:
             return
         await self.call("close")
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
         await self._closed
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        start = 0
-        while len(buffer) - start >= HEAD.size:
-            length, request_id, status = HEAD.unpack_from(buffer, start)
-            end = start + HEAD.size + length
-            if len(buffer) < end:
-                break
-            body = bytes(buffer[start + HEAD.size : end])
-            start = end
-            waiter = self._waiting.pop(request_id, None)
-            if waiter is None or waiter.done():
-                continue
-            if status == 200:
-                waiter.set_result(body)
-            else:
-                waiter.set_exception(ApiError(status, body.decode()))
-        if start:
-            del buffer[:start]
-
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        for waiter in self._waiting.values():
-            if not waiter.done():
-                waiter.set_exception(service_error(f"shard process is gone: {error}"))
-        self._waiting.clear()
+        super().connection_lost(error)
         if not self._closed.done():
             self._closed.set_result(None)
         if not self._closing:

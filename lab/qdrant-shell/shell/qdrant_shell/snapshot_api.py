@@ -36,12 +36,13 @@ class SnapshotApi:
             return await self._of_collection(request, name, tail[1:])
         if len(tail) >= 3 and tail[1].isdigit() and tail[2] in ("snapshots", "snapshot"):
             collection = self.storage.find(name)
-            shard = collection.shard(int(tail[1]))
+            shard_id = int(tail[1])
+            collection.check_shard(shard_id)
             if tail[2:] == ["snapshot"] and request.method == "GET":
-                await self._stream_shard(request, collection, shard)
+                await self._stream_shard(request, collection, collection.shard(shard_id))
                 return True
             if tail[2] == "snapshots":
-                return await self._of_shard(request, collection, shard, tail[3:])
+                return await self._of_shard(request, collection, shard_id, tail[3:])
         return False
 
     async def _of_collection(self, request: Request, name: str, rest: list[str]) -> bool:
@@ -60,19 +61,21 @@ class SnapshotApi:
         return True
 
     async def _of_shard(
-        self, request: Request, collection: Collection, shard: Shard, rest: list[str]
+        self, request: Request, collection: Collection, shard_id: int, rest: list[str]
     ) -> bool:
         method = request.method
         if rest == ["upload"] and method == "POST":
-            await self._upload_shard(request, collection, shard)
+            await self._upload_shard(request, collection, shard_id)
         elif rest == ["recover"] and method == "PUT":
             body = _checked(await request.json())
-            await self._answer(request, lambda: self.recovery.recover_shard(collection, shard, body))
+            await self._answer(request, lambda: self.recovery.recover_shard(collection, shard_id, body))
         else:
-            folder = self.snapshots.shard_folder(collection, shard)
-            return await self._files(
-                request, rest, folder, lambda: self.snapshots.create_for_shard(collection, shard)
-            )
+            folder = self.snapshots.shard_folder(collection, shard_id)
+
+            async def create() -> dict:
+                return await self.snapshots.create_for_shard(collection, collection.shard(shard_id))
+
+            return await self._files(request, rest, folder, create)
         return True
 
     async def _files(self, request: Request, rest: list[str], folder: Path, create: Callable) -> bool:
@@ -105,7 +108,7 @@ class SnapshotApi:
             log.error("Error processing request: %s", task.exception())
 
     async def _upload_collection(self, request: Request, name: str) -> None:
-        checksum = _upload_parameters(request)
+        checksum, priority = _upload_parameters(request)
         temporary = self.storage.snapshots_root / "tmp" / f"upload-{uuid.uuid4()}"
         upload = await receive_snapshot(request, temporary)
 
@@ -116,16 +119,17 @@ class SnapshotApi:
             await self.recovery.check_upload(upload.path, checksum)
             kept = folder / (Path(upload.file_name or "").name or str(uuid.uuid4()))
             os.replace(upload.path, kept)
-            return await self.recovery.upload_collection(name, kept, None)
+            return await self.recovery.upload_collection(name, kept, priority)
 
         await self._answer(request, work)
 
-    async def _upload_shard(self, request: Request, collection: Collection, shard: Shard) -> None:
-        checksum = _upload_parameters(request)
+    async def _upload_shard(self, request: Request, collection: Collection, shard_id: int) -> None:
+        checksum, priority = _upload_parameters(request)
         temporary = self.storage.snapshots_root / "tmp" / f"upload-{uuid.uuid4()}"
         upload = await receive_snapshot(request, temporary)
         await self._answer(
-            request, lambda: self.recovery.upload_shard(collection, shard, upload.path, checksum)
+            request,
+            lambda: self.recovery.upload_shard(collection, shard_id, upload.path, checksum, priority),
         )
 
     async def _stream_shard(self, request: Request, collection: Collection, shard: Shard) -> None:
@@ -153,11 +157,13 @@ def _checked(body: dict) -> dict:
     return body
 
 
-def _upload_parameters(request: Request) -> str | None:
-    _check_priority(request.parameter("priority"))
+def _upload_parameters(request: Request) -> tuple[str | None, str | None]:
+    """Checksum and priority."""
+    priority = request.parameter("priority")
+    _check_priority(priority)
     checksum = request.parameter("checksum")
     _check_hash(checksum, "query parameters")
-    return checksum
+    return checksum, priority
 
 
 def _check_priority(priority: str | None) -> None:

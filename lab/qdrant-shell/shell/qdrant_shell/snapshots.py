@@ -3,15 +3,14 @@
 import asyncio
 import os
 import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .collection import Collection
-from .errors import (
-    not_found,
-)
+from .errors import not_found
 from .files import pack, sha256_of, write_durably
-from .shard import SNAPSHOT_PARTS, Shard
+from .shard import DESCRIPTION_PARTS, SNAPSHOT_PARTS, Shard
 from .storage import Storage
 
 
@@ -24,8 +23,8 @@ class Snapshots:
     def collection_folder(self, collection: Collection) -> Path:
         return self.storage.snapshots_of(collection.name)
 
-    def shard_folder(self, collection: Collection, shard: Shard) -> Path:
-        return self.collection_folder(collection) / "shards" / str(shard.id)
+    def shard_folder(self, collection: Collection, shard_id: int) -> Path:
+        return self.collection_folder(collection) / "shards" / str(shard_id)
 
     def file(self, folder: Path, name: str) -> Path:
         if Path(name).name != name or not (folder / name).is_file():
@@ -66,18 +65,17 @@ class Snapshots:
         name = f"{collection.name}-shard-{shard.id}-{_second()}.snapshot"
         collection.assert_local(shard)
         async with shard.snapshot_lock:
-            return await self._create(collection, [shard], self.shard_folder(collection, shard) / name)
+            return await self._create(collection, [shard], self.shard_folder(collection, shard.id) / name)
 
     async def create_for_collection(self, collection: Collection) -> dict:
-        name = f"{collection.name}-0-{_second()}.snapshot"
-        for shard in collection.shards:
+        """Only what is on this node: of the other shards it says no more than who holds them."""
+        name = f"{collection.name}-{collection.peer_id}-{_second()}.snapshot"
+        for shard in collection.local_shards:
             collection.assert_local(shard)
-            await shard.snapshot_lock.acquire()
-        try:
+        async with AsyncExitStack() as locks:
+            for shard in collection.local_shards:
+                await locks.enter_async_context(shard.snapshot_lock)
             return await self._create(collection, None, self.collection_folder(collection) / name)
-        finally:
-            for shard in collection.shards:
-                shard.snapshot_lock.release()
 
     async def _create(self, collection: Collection, only: list[Shard] | None, target: Path) -> dict:
         collection.snapshots_running += 1
@@ -107,19 +105,15 @@ class Snapshots:
     @staticmethod
     async def _pack_collection(collection: Collection, target: Path) -> None:
         entries = ["version.info", "config.json", "payload_index.json"]
-        gates = [shard.gate.frozen() for shard in collection.shards]
-        for shard in collection.shards:
-            entries += [f"{shard.id}/{part}" for part in SNAPSHOT_PARTS]
-        opened = 0
-        try:
-            for shard, gate in zip(collection.shards, gates):
-                await gate.__aenter__()
-                opened += 1
+        held = {shard.id: shard for shard in collection.local_shards}
+        for shard_id in range(len(collection.shards)):
+            parts = SNAPSHOT_PARTS if shard_id in held else DESCRIPTION_PARTS
+            entries += [f"{shard_id}/{part}" for part in parts]
+        async with AsyncExitStack() as gates:
+            for shard in held.values():
+                await gates.enter_async_context(shard.gate.frozen())
                 await shard.flush()
             await pack(target, collection.path, entries)
-        finally:
-            for gate in gates[:opened]:
-                await gate.__aexit__(None, None, None)
 
     async def spool_shard(self, collection: Collection, shard: Shard) -> Path:
         """A snapshot for one stream. The caller holds the shard's snapshot lock until the reader is done."""

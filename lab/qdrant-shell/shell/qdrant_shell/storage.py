@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from . import aliases
 from .collection import Collection
-from .errors import already_exists, bad_input, bad_request, not_found
+from .errors import already_exists, bad_input, not_found
 from .files import write_durably
 from .spawner import Spawner
 
@@ -36,14 +37,17 @@ class Storage:
             folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.root / ".deleted", ignore_errors=True)
         shutil.rmtree(self.temporary_root, ignore_errors=True)
-        aliases = self.root / "aliases" / "data.json"
-        if aliases.exists():
-            self.aliases = json.loads(aliases.read_bytes())
+        known = self.root / "aliases" / "data.json"
+        if known.exists():
+            self.aliases = json.loads(known.read_bytes())
         for path in sorted((self.root / "collections").iterdir()):
             if not (path / "config.json").exists():
                 shutil.rmtree(path)  # its creation was interrupted before it was acknowledged
                 continue
-            self.collections[path.name] = await Collection.load(path, self._spawner, self._on_lost)
+            self.collections[path.name] = await self._load(path)
+
+    async def _load(self, path: Path) -> Collection:
+        return await Collection.load(path, self._spawner, self._on_lost)
 
     async def close(self) -> None:
         await asyncio.gather(*(collection.close() for collection in self.collections.values()))
@@ -69,12 +73,10 @@ class Storage:
     def snapshots_of(self, collection: str) -> Path:
         return self.snapshots_root / collection
 
-    async def create(self, name: str, request: dict) -> Collection:
+    async def create(self, name: str, request: dict, schema: dict | None = None) -> Collection:
+        """`schema`: the payload indexes that a snapshot brings."""
         async with self._meta_lock:
-            if _BAD_NAME.search(name) or not 1 <= len(name) <= 255 or name in (".", ".."):
-                raise bad_input(
-                    f"collection name `{name}` contains forbidden characters or has a wrong length"
-                )
+            check_name(name)
             if name in self.collections:
                 raise already_exists(f"Collection `{name}` already exists!")
             if name in self.aliases:
@@ -89,6 +91,8 @@ class Storage:
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
                 raise
+            if schema:
+                collection.adopt_payload_schema(schema)
             self.snapshots_of(name).mkdir(parents=True, exist_ok=True)
             self.collections[name] = collection
             return collection
@@ -97,51 +101,28 @@ class Storage:
         async with self._meta_lock:
             name = self.aliases.get(name, name)
             collection = self.collections.pop(name, None)
-            self._save_aliases({alias: target for alias, target in self.aliases.items() if target != name})
+            self._save_aliases(aliases.without(self.aliases, name))
             if collection is None:
                 return False
-            await collection.close()
-            grave = self.root / ".deleted" / f"{name}-{time.time_ns()}"
-            grave.parent.mkdir(exist_ok=True)
-            os.rename(collection.path, grave)
-            await asyncio.to_thread(shutil.rmtree, grave, True)
+            await self._bury(collection)
             return True
+
+    async def _bury(self, collection: Collection) -> None:
+        await collection.close()
+        grave = self.root / ".deleted" / f"{collection.name}-{time.time_ns()}"
+        grave.parent.mkdir(exist_ok=True)
+        os.rename(collection.path, grave)
+        await asyncio.to_thread(shutil.rmtree, grave, True)
 
     async def change_aliases(self, actions: list[dict]) -> None:
         """All or nothing: one file is replaced once."""
         async with self._meta_lock:
-            aliases = dict(self.aliases)
-            for action in actions:
-                if "create_alias" in action:
-                    target, alias = (
-                        action["create_alias"]["collection_name"],
-                        action["create_alias"]["alias_name"],
-                    )
-                    if target not in self.collections:
-                        raise not_found(f"Collection `{target}` doesn't exist!")
-                    if alias in self.collections:
-                        raise already_exists(f"Collection `{alias}` already exists!")
-                    aliases[alias] = target
-                elif "delete_alias" in action:
-                    aliases.pop(action["delete_alias"]["alias_name"], None)
-                elif "rename_alias" in action:
-                    old, new = (
-                        action["rename_alias"]["old_alias_name"],
-                        action["rename_alias"]["new_alias_name"],
-                    )
-                    if old not in aliases:
-                        raise not_found(f"Alias {old} does not exists!")
-                    if new in self.collections:
-                        raise already_exists(f"Collection `{new}` already exists!")
-                    aliases[new] = aliases.pop(old)
-                else:
-                    raise bad_request("unknown alias action")
-            self._save_aliases(aliases)
+            self._save_aliases(aliases.changed(self.aliases, self.collections, actions))
 
-    def _save_aliases(self, aliases: dict[str, str]) -> None:
-        if aliases != self.aliases:
-            write_durably(self.root / "aliases" / "data.json", json.dumps(aliases).encode())
-            self.aliases = aliases
+    def _save_aliases(self, changed: dict[str, str]) -> None:
+        if changed != self.aliases:
+            write_durably(self.root / "aliases" / "data.json", json.dumps(changed).encode())
+            self.aliases = changed
 
     def alias_list(self, collection: str | None = None) -> list[dict]:
         return [
@@ -149,6 +130,11 @@ class Storage:
             for alias, target in sorted(self.aliases.items())
             if collection is None or target == collection
         ]
+
+
+def check_name(name: str) -> None:
+    if _BAD_NAME.search(name) or not 1 <= len(name) <= 255 or name in (".", ".."):
+        raise bad_input(f"collection name `{name}` contains forbidden characters or has a wrong length")
 
 
 def lock(root: Path, patience_seconds: float = 10.0) -> int:

@@ -34,8 +34,15 @@ class Telemetry:
             "id": self.storage.id,
             "app": {"name": "qdrant", "version": VERSION, "startup": self.started},
             "collections": collections,
-            "cluster": {"enabled": False},
+            "cluster": self._cluster(),
         }
+
+    def _cluster(self) -> dict:
+        return {"enabled": False}
+
+    def _states(self, _shard) -> dict[str, str]:
+        """Peer → state of its replica."""
+        return {"0": "Active"}
 
     async def _collection(self, collection, level: int) -> dict:
         infos = await asyncio.gather(*(shard.info() for shard in collection.shards))
@@ -46,28 +53,28 @@ class Telemetry:
             "id": collection.name,
             "init_time_ms": 0,
             "config": collection.config,
-            "shards": [
-                {
-                    "id": shard.id,
-                    "local": {
-                        "variant_name": "dummy shard" if shard.is_dummy else "local shard",
-                        "status": "green",
-                        "total_optimized_points": 0,
-                        "num_points": info["points_count"],
-                        "num_vectors": info["points_count"],
-                    },
-                    "remote": [],
-                    "replicate_states": {"0": "Active"},
-                    "partial_snapshot": {
-                        "ongoing_create_snapshot_requests": 0,
-                        "is_recovering": False,
-                        "recovery_timestamp": collection.recovered_at,
-                    },
-                }
-                for shard, info in zip(collection.shards, infos)
-            ],
+            "shards": [self._shard(collection, shard, info) for shard, info in zip(collection.shards, infos)],
             "transfers": [],
             "resharding": [],
+        }
+
+    def _shard(self, collection, shard, info: dict) -> dict:
+        return {
+            "id": shard.id,
+            "local": {
+                "variant_name": "dummy shard" if shard.is_dummy else "local shard",
+                "status": "green",
+                "total_optimized_points": 0,
+                "num_points": info["points_count"],
+                "num_vectors": info["points_count"],
+            },
+            "remote": [],
+            "replicate_states": self._states(shard),
+            "partial_snapshot": {
+                "ongoing_create_snapshot_requests": 0,
+                "is_recovering": False,
+                "recovery_timestamp": collection.recovered_at,
+            },
         }
 
     async def metrics(self) -> str:
@@ -96,16 +103,41 @@ class Telemetry:
             *self._each("snapshot_recovery_running", "recoveries_running"),
             _head("snapshot_created_total", "total amount of snapshots created", "counter"),
             *self._each("snapshot_created_total", "snapshots_created"),
-            _head("cluster_enabled", "is cluster support enabled", "gauge"),
-            "cluster_enabled 0",
+            *self._replicas(),
+            *self._cluster_metrics(),
         ]
         return "\n".join(lines) + "\n"
+
+    def _replicas(self) -> list[str]:
+        tables = [self._states(shard) for c in self.storage.collections.values() for shard in c.shards]
+        active = [list(table.values()).count("Active") for table in tables]
+        dead = sum(any(state != "Active" for state in table.values()) for table in tables)
+        return [
+            *gauge(
+                "collection_active_replicas_min",
+                "minimum number of active replicas across all shards",
+                min(active, default=0),
+            ),
+            *gauge(
+                "collection_active_replicas_max",
+                "maximum number of active replicas across all shards",
+                max(active, default=0),
+            ),
+            *gauge("collection_dead_replicas", "total amount of shard replicas in non-active state", dead),
+        ]
+
+    def _cluster_metrics(self) -> list[str]:
+        return gauge("cluster_enabled", "is cluster support enabled", 0)
 
     def _each(self, metric: str, attribute: str) -> list[str]:
         return [
             f'{metric}{{id="{name}"}} {getattr(collection, attribute)}'
             for name, collection in self.storage.collections.items()
         ]
+
+
+def gauge(name: str, text: str, value: int) -> list[str]:
+    return [_head(name, text, "gauge"), f"{name} {value}"]
 
 
 def _head(name: str, text: str, kind: str) -> str:
