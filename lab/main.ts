@@ -156,6 +156,14 @@ for (const [name, signal] of [
     });
 
 fault
+  .command('break-unit <target> <unit>')
+  .description('its processes die, and it fails at each start')
+  .action(world.breakUnit);
+fault
+  .command('mend-unit <target> <unit>')
+  .description('a broken unit is whole again, and started')
+  .action(world.mendUnit);
+fault
   .command('flap-process <target> <unit> <pattern> <offSeconds> <onSeconds> <times>')
   .description('SIGSTOP and SIGCONT in turn')
   .action(async (target: string, unit: string, pattern: string, off: string, on: string, times: string) => {

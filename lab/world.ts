@@ -407,6 +407,25 @@ export async function flap(
   }
 }
 
+/** A unit whose processes die, and which fails whenever it is started again, as an engine does whose GPU is gone. */
+export async function breakUnit(word: string, unit: string): Promise<void> {
+  const dropIn = `/run/systemd/system/${unit}.service.d`;
+  for (const server of await targets(word))
+    await ssh(namesFor(), server, [
+      `mkdir -p ${dropIn} && printf '[Service]\nExecStartPre=/bin/false\n' > ${dropIn}/broken.conf &&`,
+      `systemctl daemon-reload && systemctl kill --signal=SIGKILL ${unit}`,
+    ]);
+}
+
+/** A unit that was broken is whole again, and started. */
+export async function mendUnit(word: string, unit: string): Promise<void> {
+  for (const server of await targets(word))
+    await ssh(namesFor(), server, [
+      `rm -f /run/systemd/system/${unit}.service.d/broken.conf && systemctl daemon-reload &&`,
+      `systemctl reset-failed ${unit} && systemctl start --no-block ${unit}`,
+    ]);
+}
+
 // --- reaching in -----------------------------------------------------------------------------------------------------
 
 /** Words that run a command inside a place's (first server's) namespace. */

@@ -101,6 +101,18 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: hungEngine,
   },
   {
+    name: 'engine-loss',
+    about: "the active site's vLLM dies and fails at each start; its edge passes completions on meanwhile",
+    expect: 'switch',
+    cause: 'holder-sick',
+    stops: 'inference',
+    faults: ({ active }) =>
+      active.servers.map((server) => ({
+        words: ['break-unit', server, 'failover-vllm'],
+        repair: ['mend-unit', server, 'failover-vllm'],
+      })),
+  },
+  {
     name: 'flapping-engine',
     about: 'vLLM hangs and goes on, again and again, never for long: one switch, and no switch back',
     expect: 'switch',
