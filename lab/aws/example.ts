@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { startMoto, type Moto } from '../../tools/artifacts/moto';
 import { REPOSITORY } from '../../tools/cache';
 import { ensureEngine, type Engine } from '../../tools/engine';
-import { Bridge, type JsonMap } from '../../tools/plugins/aws/bridge';
+import { type AwsCredentials, Bridge, type JsonMap } from '../../tools/plugins/aws/bridge';
 import { emulatedAwsEnvironment } from '../../tools/plugins/aws/install';
 import type { Stack } from '../../tools/preview/changed';
 import { run } from '../../tools/run';
@@ -138,9 +138,15 @@ export class ExampleWorld {
     };
   }
 
-  /** Asks the emulator's own API. */
-  ask(service: string, region: string, operation: string, params: JsonMap = {}): Promise<JsonMap> {
-    return this.bridge.call({ service, region, operation, params });
+  /** Asks the emulator's own API, as the account's owner or as somebody with these credentials. */
+  ask(
+    service: string,
+    region: string,
+    operation: string,
+    params: JsonMap = {},
+    as?: AwsCredentials,
+  ): Promise<JsonMap> {
+    return this.bridge.call({ service, region, operation, params, ...(as === undefined ? {} : { as }) });
   }
 
   async pulumi(args: readonly string[]): Promise<string> {
