@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { VectorsSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface QdrantClusterArgs {
@@ -14,7 +14,7 @@ export interface QdrantClusterArgs {
 export class QdrantCluster extends pulumi.ComponentResource {
   constructor(name: string, args: QdrantClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:QdrantCluster', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'vectors', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'vectors', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

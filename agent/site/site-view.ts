@@ -33,6 +33,8 @@ export interface SiteViewOptions {
   readonly clock: SiteClock;
   readonly canary: Readonly<Record<CanaryPart, () => CanaryView>>;
   readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
+  /** Another server of this site that is well in this part, or null. */
+  readonly wellBeside?: (part: CanaryPart) => string | null;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
@@ -67,7 +69,7 @@ export class SiteView {
       site: spec.site,
       state: keeper.state(),
       witness: keeper.witness(),
-      canary: this.canaryViews(),
+      canary: this.siteCanary(),
       parity: spec.parity,
       peerParity,
       runningQdrant: this.options.versions().qdrant,
@@ -91,7 +93,7 @@ export class SiteView {
   }
 
   canaryHealth(): { health: Health; since: number } {
-    const views = CANARY_PARTS.map((part) => this.options.canary[part]());
+    const views = Object.values(this.siteCanary());
     const health = worst(views.map((view) => view.health));
     return {
       health,
@@ -161,6 +163,17 @@ export class SiteView {
     if (ready === this.wasReady) return;
     this.wasReady = ready;
     this.options.record(ready ? 'ready' : 'not-ready', reasons.map((reason) => reason.message).join(' '));
+  }
+
+  /** A part that one of the site's servers is well in is well: the edges pass requests on to that server. */
+  private siteCanary(): Readonly<Record<CanaryPart, CanaryView>> {
+    const { canary, wellBeside } = this.options;
+    const of = (part: CanaryPart): CanaryView => {
+      const own = canary[part]();
+      const other = own.health === 'healthy' ? null : (wellBeside?.(part) ?? null);
+      return other === null ? own : { ...own, health: 'healthy', detail: `${other} is well` };
+    };
+    return { inference: of('inference'), vectors: of('vectors'), edge: of('edge') };
   }
 
   canaryViews(): CanaryFacts {

@@ -9,6 +9,7 @@ import type {
   LocalShard,
   PointId,
   QdrantPoint,
+  RemoteShard,
   SnapshotDescription,
 } from './types';
 
@@ -92,12 +93,13 @@ export class QdrantClient {
     );
   }
 
-  async localShards(name: string): Promise<{ local: LocalShard[]; remote: number }> {
-    const result = await this.call<{ local_shards: LocalShard[]; remote_shards: unknown[] }>(
+  /** Replicas on this node, and those that this node knows of on others. */
+  async shards(name: string): Promise<{ local: LocalShard[]; remote: RemoteShard[] }> {
+    const result = await this.call<{ local_shards: LocalShard[]; remote_shards: RemoteShard[] }>(
       'GET',
       `/collections/${encodeURIComponent(name)}/cluster`,
     );
-    return { local: result.local_shards, remote: result.remote_shards.length };
+    return { local: result.local_shards, remote: result.remote_shards };
   }
 
   async aliases(): Promise<AliasDescription[]> {
