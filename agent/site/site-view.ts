@@ -1,6 +1,5 @@
 /** Everything that can be asked of this site, from what is known already: no call waits for anything. */
 import {
-  CANARY_PARTS,
   type AgentEvent,
   type CanaryPart,
   type CanaryStatus,
@@ -35,6 +34,8 @@ export interface SiteViewOptions {
   readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
   /** Another server of this site that is well in this part, or null. */
   readonly wellBeside?: (part: CanaryPart) => string | null;
+  /** Who leads the site, and what its other servers say of themselves. */
+  readonly servers?: () => NonNullable<StatusResponse['servers']>;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
@@ -127,8 +128,10 @@ export class SiteView {
     const peer = keeper.peer();
     const publishedAge = this.publishedAgeSeconds();
     const dataAge = this.dataAgeSeconds();
+    const servers = this.options.servers?.();
     return {
       site: spec.site,
+      ...(servers === undefined ? {} : { servers }),
       state: keeper.state(),
       ready: this.readyz().ready,
       writable: keeper.isWritable(),

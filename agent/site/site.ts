@@ -220,6 +220,9 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     canary: { inference: () => inference.view(), vectors: () => vectors.view(), edge: () => edge.view() },
     engineRestarts: engineRestart,
     wellBeside: (part) => reports.wellIn(part),
+    ...(leadership === undefined || spec.servers === undefined
+      ? {}
+      : { servers: () => serversOf(leadership, spec.servers, reports) }),
     isApplying,
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
@@ -324,5 +327,17 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
       await events.flush();
     },
+  };
+}
+
+function serversOf(
+  leadership: Pick<Leadership, 'term'>,
+  servers: SiteAgentSpec['servers'],
+  reports: ServerReports,
+): NonNullable<StatusResponse['servers']> {
+  return {
+    leader: servers?.own ?? '',
+    term: leadership.term ?? 0,
+    others: reports.of((servers?.others ?? []).map(({ name }) => name)),
   };
 }

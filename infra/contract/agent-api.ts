@@ -217,6 +217,12 @@ export interface ProposalStatus {
 /** GET /status and GET /peer/status. */
 export interface StatusResponse {
   readonly site: string;
+  /** Where the site has several: who leads it and answers this, and what the others last said of themselves. */
+  readonly servers?: {
+    readonly leader: string;
+    readonly term: number;
+    readonly others: readonly StandingRequest[];
+  };
   readonly state: SiteState;
   readonly ready: boolean;
   readonly writable: boolean;

@@ -174,7 +174,9 @@ export class LeadershipWorld {
       }
       case 'ask-promise':
         return this.askPromise(server, life, action);
-      default:
+      case 'promise-answer':
+      case 'tell':
+      case 'alert':
         return;
     }
   }
