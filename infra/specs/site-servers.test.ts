@@ -44,7 +44,7 @@ describe('the servers of a site', () => {
       { own: 'uk-3', founder: false, others: [{ name: 'uk-1' }, { name: 'uk-2' }] },
     ]);
     expect(on.map(({ vectors }) => vectors.cluster)).toEqual(
-      ADDRESSES.map((address) => ({ address, founder: '10.1.0.10', port: 6335, replicas: 2 })),
+      ADDRESSES.map((address) => ({ address, founder: '10.1.0.10', port: 6335, replicas: 3 })),
     );
     expect(on.map(({ edge }) => edge.others?.length)).toEqual([2, 2, 2]);
   });

@@ -10,9 +10,6 @@ export interface SiteServer {
   readonly address: string;
 }
 
-/** Replicas of each shard where a site has several servers: one server may be lost. */
-const REPLICAS = 2;
-
 /** The configuration's servers with the addresses that `sites` gives them, in the same order. */
 export function siteServers(own: SiteEntry, names: readonly string[]): SiteServer[] {
   return names.map((name, index) => ({ name, address: own.addresses[index] ?? '' }));
@@ -31,12 +28,13 @@ export function sectionsOn(
     address: server.address,
     founder: founder.address,
     port: CLUSTER_PORT,
-    replicas: REPLICAS,
+    // Every server has every shard: any of them may be lost, publish, or be restored to.
+    replicas: servers.length,
   });
   const agentServers = AgentServers.parse({
     own: server.name,
     founder: server.name === founder.name,
-    replicas: REPLICAS,
+    replicas: servers.length,
     others,
   });
   return {

@@ -27,6 +27,7 @@ import {
   type ManifestCollection,
   type ManifestShard,
 } from './manifest';
+import { spreadShards } from './replicas';
 import type { SnapshotStore } from './store';
 
 /** Every point at which a publish may be cut short; tests stop at each. */
@@ -49,7 +50,7 @@ export class PublishConflictError extends AgentError {
 }
 
 export interface PublisherOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity' | 'servers'>;
   readonly store: SnapshotStore;
   readonly qdrant: QdrantClient;
   readonly gate: WriteGate;
@@ -148,6 +149,7 @@ export class Publisher {
     }
     const id = newPublishId(epoch, startedAt, before?.pointer.publishId);
     const qdrantVersion = await qdrant.version();
+    await this.spread();
     const lists = await listShards(qdrant);
     await ledger.update({ publishing: { id, preexisting: await snapshotsNow(qdrant, lists) } });
     await this.step('marked');
@@ -197,6 +199,17 @@ export class Publisher {
     await this.prune(id);
     await this.step('pruned');
     return manifest;
+  }
+
+  /** While a server is away nothing can be spread, and nothing need be for a publish to be made. */
+  private async spread(): Promise<void> {
+    const { spec, qdrant, record } = this.options;
+    if (spec.servers === undefined) return;
+    try {
+      await spreadShards(qdrant, spec.servers.replicas);
+    } catch (error) {
+      record('alert', `not every server gets a copy of every shard: ${messageOf(error)}`);
+    }
   }
 
   private async storeCollection(id: string, cut: CutCollection): Promise<ManifestCollection> {

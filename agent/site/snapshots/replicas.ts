@@ -41,6 +41,34 @@ export async function replicasWhole(collection: string, ports: ReplicaPorts): Pr
   }
 }
 
+/**
+ * Has every shard copied to every node that lacks it: a collection may have been made with fewer replicas, or before the
+ * site had as many servers. Only begins it; a shard that is on its way already is left alone.
+ */
+export async function spreadShards(qdrant: QdrantClient, replicas: number): Promise<void> {
+  const peers = await qdrant.peers();
+  if (peers.length < 2) return;
+  for (const name of await qdrant.collectionNames()) {
+    const { config } = await qdrant.collection(name);
+    if (Number(config.params['replication_factor'] ?? 1) < replicas)
+      await qdrant.updateCollection(name, { params: { replication_factor: replicas } });
+    const { peer, local, remote } = await qdrant.shards(name);
+    const holders = new Map<number, { node: number; state: string }[]>();
+    for (const { shard_id: shard, state, node } of [
+      ...local.map((shard) => ({ ...shard, node: peer })),
+      ...remote.map((shard) => ({ ...shard, node: shard.peer_id })),
+    ]) {
+      holders.set(shard, [...(holders.get(shard) ?? []), { node, state }]);
+    }
+    for (const [shard, replicasOf] of holders) {
+      const source = replicasOf.find(({ state }) => state === 'Active');
+      if (source === undefined || replicasOf.length >= Math.min(replicas, peers.length)) continue;
+      const target = peers.find((node) => !replicasOf.some((held) => held.node === node));
+      if (target !== undefined) await qdrant.replicateShard(name, shard, source.node, target);
+    }
+  }
+}
+
 /** A collection of the time when the site had fewer servers; it is made anew. */
 export async function hasTooFew(
   qdrant: Pick<QdrantClient, 'shards'>,
