@@ -10,7 +10,7 @@ export interface QdrantClusterArgs {
   readonly spec: VectorsSpec;
 }
 
-/** Qdrant on loopback: one node for now, a cluster once a site has several servers. */
+/** Qdrant on one server: a node by itself on loopback, or one of the cluster of a site with several servers. */
 export class QdrantCluster extends pulumi.ComponentResource {
   constructor(name: string, args: QdrantClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:QdrantCluster', name, {}, opts);
