@@ -25,6 +25,14 @@ const PersistedStateSchema = z.object({
     .default(null),
 });
 
+/** A site's memory from outside; null when there is none yet. */
+export function readLineage(value: unknown, where: string): PersistedState | null {
+  if (value === null || value === undefined) return null;
+  const parsed = PersistedStateSchema.safeParse(value);
+  if (!parsed.success) throw new PersistedStateCorruptError(where, parsed.error);
+  return parsed.data;
+}
+
 export class LineageFile implements StatePort {
   constructor(private readonly file: string) {}
 

@@ -1,6 +1,5 @@
 /** Everything that can be asked of this site, from what is known already: no call waits for anything. */
 import {
-  CANARY_PARTS,
   type AgentEvent,
   type CanaryPart,
   type CanaryStatus,
@@ -33,6 +32,10 @@ export interface SiteViewOptions {
   readonly clock: SiteClock;
   readonly canary: Readonly<Record<CanaryPart, () => CanaryView>>;
   readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
+  /** Another server of this site that is well in this part, or null. */
+  readonly wellBeside?: (part: CanaryPart) => string | null;
+  /** Who leads the site, and what its other servers say of themselves. */
+  readonly servers?: () => NonNullable<StatusResponse['servers']>;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
@@ -67,7 +70,7 @@ export class SiteView {
       site: spec.site,
       state: keeper.state(),
       witness: keeper.witness(),
-      canary: this.canaryViews(),
+      canary: this.siteCanary(),
       parity: spec.parity,
       peerParity,
       runningQdrant: this.options.versions().qdrant,
@@ -91,7 +94,7 @@ export class SiteView {
   }
 
   canaryHealth(): { health: Health; since: number } {
-    const views = CANARY_PARTS.map((part) => this.options.canary[part]());
+    const views = Object.values(this.siteCanary());
     const health = worst(views.map((view) => view.health));
     return {
       health,
@@ -125,8 +128,10 @@ export class SiteView {
     const peer = keeper.peer();
     const publishedAge = this.publishedAgeSeconds();
     const dataAge = this.dataAgeSeconds();
+    const servers = this.options.servers?.();
     return {
       site: spec.site,
+      ...(servers === undefined ? {} : { servers }),
       state: keeper.state(),
       ready: this.readyz().ready,
       writable: keeper.isWritable(),
@@ -161,6 +166,17 @@ export class SiteView {
     if (ready === this.wasReady) return;
     this.wasReady = ready;
     this.options.record(ready ? 'ready' : 'not-ready', reasons.map((reason) => reason.message).join(' '));
+  }
+
+  /** A part that one of the site's servers is well in is well: the edges pass requests on to that server. */
+  private siteCanary(): Readonly<Record<CanaryPart, CanaryView>> {
+    const { canary, wellBeside } = this.options;
+    const of = (part: CanaryPart): CanaryView => {
+      const own = canary[part]();
+      const other = own.health === 'healthy' ? null : (wellBeside?.(part) ?? null);
+      return other === null ? own : { ...own, health: 'healthy', detail: `${other} is well` };
+    };
+    return { inference: of('inference'), vectors: of('vectors'), edge: of('edge') };
   }
 
   canaryViews(): CanaryFacts {

@@ -74,10 +74,11 @@ export function addDrillCommands(root: Command): void {
 }
 
 async function drill(names: readonly string[], flags: DrillFlags, command: Command): Promise<void> {
-  const scenarios = names.includes(ALL) ? SCENARIOS : names.map(scenarioNamed);
+  const { context, sites, leases } = await deployment(command);
+  // What needs more servers than there are is left out of "all", and refused when asked for.
+  const scenarios = names.includes(ALL) ? drillable(context) : names.map(scenarioNamed);
   const runtimes = flags.runtimes === undefined ? [] : runtimesNamed(flags.runtimes);
   await requireRuntimes(runtimes, flags.python);
-  const { context, sites, leases } = await deployment(command);
   const progress = new TerminalProgress(process.stderr);
   const { signal, release } = onSignals(progress);
   const ports: DrillPorts = {
@@ -104,6 +105,11 @@ async function drill(names: readonly string[], flags: DrillFlags, command: Comma
   } finally {
     release();
   }
+}
+
+function drillable({ sites }: OperatorContext): readonly Scenario[] {
+  const most = Math.max(...sites.map((site) => site.servers.length));
+  return SCENARIOS.filter(({ servers = 1 }) => servers <= most);
 }
 
 function drillOptions(

@@ -15,6 +15,8 @@ export interface Roles {
   readonly standby: ContextSite;
   /** Longest that a fault which stands goes undetected. */
   readonly detectionSeconds: number;
+  /** The server that leads the active site; its only one where there is no other. */
+  readonly leader: string;
 }
 
 export interface Scenario {
@@ -28,6 +30,10 @@ export interface Scenario {
   readonly stops: 'everything' | 'inference' | 'writes';
   /** Empty means a planned switch, or a load. */
   readonly faults: (roles: Roles) => readonly ScenarioFault[];
+  /** The active site has to have so many servers. @default 1 */
+  readonly servers?: number;
+  /** The service has to be whole again while the fault still stands; else once it is undone. */
+  readonly outlived?: boolean;
   /** More completions at once than the engine can take. */
   readonly overloads?: boolean;
 }
@@ -74,6 +80,21 @@ const flappingEngine = ({ active, detectionSeconds }: Roles): ScenarioFault[] =>
 const cut =
   (verb: 'isolate' | 'isolate-in' | 'isolate-out') =>
   ({ active }: Roles): ScenarioFault[] => [{ words: [verb, siteLabel(active)], repair: ['heal'] }];
+
+/** One server of several; the site goes on with the others. */
+const serverLost = (name: string, about: string, lost: (roles: Roles) => string | undefined): Scenario => ({
+  name,
+  about,
+  expect: 'stay',
+  cause: null,
+  stops: 'everything',
+  servers: 2,
+  outlived: true,
+  faults: (roles) => {
+    const server = lost(roles);
+    return server === undefined ? [] : [{ words: ['kill', server], repair: ['revive', server] }];
+  },
+});
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -154,6 +175,16 @@ export const SCENARIOS: readonly Scenario[] = [
     stops: 'writes',
     faults: onServers('stop-process', 'cont-process', 'failover-agent'),
   },
+  serverLost(
+    'server-loss',
+    'the server that leads the active site loses power; another leads, and the site stays active',
+    ({ leader }) => leader,
+  ),
+  serverLost(
+    'follower-loss',
+    'a server of the active site that does not lead it loses power; the site stays active',
+    ({ active, leader }) => active.servers.find((server) => server !== leader),
+  ),
   {
     name: 'witness-loss',
     about: 'the witness loses power: the sites go on by their promises',

@@ -1,4 +1,5 @@
 /** What must be true before anything is broken. */
+import type { ContextSite } from '../cli/context';
 import { RefusedError, UsageError, describe } from '../cli/errors';
 import { observe, type Overview } from '../cli/overview';
 import { completion } from './clients/requests';
@@ -13,6 +14,22 @@ export function refuseWithoutFaults(scenario: Scenario, fault: FaultPort | null)
   throw new UsageError(`${scenario.name} breaks things, and no --fault-command says how`, {
     next: ['in production drill the planned switch: failover drill planned-switch'],
   });
+}
+
+/** Refuses where the active site has fewer servers than the scenario loses. */
+export function refuseTooFewServers(scenario: Scenario, active: ContextSite): void {
+  const needed = scenario.servers ?? 1;
+  if (active.servers.length >= needed) return;
+  throw new UsageError(
+    `${scenario.name} needs ${needed} servers at ${active.site}, which has ${active.servers.length}`,
+    { next: ['in the lab: lab/lab up --servers uk=2, then lab/lab config and lab/lab deploy'] },
+  );
+}
+
+/** The server that leads a site, as the site says; its only one says nothing of it. */
+export function leaderOf(overview: Overview, { site, servers }: ContextSite): string {
+  const said = overview.sites.find((view) => view.site === site)?.status?.servers?.leader;
+  return said ?? servers[0] ?? site;
 }
 
 /** A picture of the steady state: somebody is active. */

@@ -13,7 +13,7 @@ import type { Ledger } from '../state/ledger';
 import { mayApply, mayApplyPublish, type ApplyFacts } from './apply-rules';
 import { publishInfo, type Manifest } from './manifest';
 import type { PartStore } from './parts';
-import { RESTORE_STEPS, restore, type RestoreStep } from './restore';
+import { RESTORE_STEPS, restore, type RestorePorts, type RestoreStep } from './restore';
 import { setAsideLocalData } from './set-aside';
 import type { Staging } from './staging';
 import { SnapshotStoreUnreachableError, type LatestPointer, type SnapshotStore } from './store';
@@ -50,7 +50,7 @@ export interface ApplyRequest {
 }
 
 export interface ApplierOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'servers'>;
   readonly store: SnapshotStore;
   readonly parts: PartStore;
   readonly qdrant: QdrantClient;
@@ -120,7 +120,7 @@ export class Applier {
   }
 
   private async run(request: ApplyRequest): Promise<PublishInfo> {
-    const { ledger, staging, parts, qdrant } = this.options;
+    const { ledger, staging, parts } = this.options;
     const reprotect = request.reprotect ?? false;
     await this.step('started');
     skipIf(mayApply(this.facts(reprotect)));
@@ -144,7 +144,10 @@ export class Applier {
       await ledger.update({ applying: { id, site, epoch } });
       await this.step('marked');
       try {
-        await restore(manifest, { qdrant, staging, guard, step: (step: RestoreStep) => this.step(step) });
+        await restore(
+          manifest,
+          this.restorePorts(guard, (step) => this.step(step)),
+        );
       } catch (error) {
         await this.goBack(found, guard, error);
         throw error;
@@ -276,9 +279,15 @@ export class Applier {
     await this.step('set-aside');
   }
 
+  private restorePorts(guard: () => void, step: (step: RestoreStep) => Promise<void>): RestorePorts {
+    const { qdrant, staging, spec } = this.options;
+    const { servers } = spec;
+    return { qdrant, staging, guard, step, ...(servers === undefined ? {} : { replicas: servers.replicas }) };
+  }
+
   /** The last good publish comes back, whole and verified, or the marker stays. */
   private async goBack(found: Found, guard: () => void, cause: unknown): Promise<void> {
-    const { ledger, staging, qdrant, record } = this.options;
+    const { ledger, staging, record } = this.options;
     if (cause instanceof ApplyInterruptedError) return;
     const { applied, lastGood } = ledger.state;
     if (lastGood === null || applied?.id !== lastGood || lastGood === found.manifest.id) return;
@@ -288,7 +297,10 @@ export class Applier {
       await staging.verify(good);
       // Its epoch may be over; it was verified here under its own, and the lease's direction still has to hold.
       guard();
-      await restore(good, { qdrant, staging, guard, step: () => Promise.resolve() });
+      await restore(
+        good,
+        this.restorePorts(guard, () => Promise.resolve()),
+      );
       await ledger.update({ applying: null });
       this.refused = { id: found.manifest.id, message: messageOf(cause) };
       record('alert', `went back to ${lastGood} after ${found.manifest.id} could not be applied`);

@@ -29,6 +29,7 @@ import {
   type ManifestShard,
 } from './manifest';
 import type { Digest, PartSource, PartStore } from './parts';
+import { spreadShards } from './replicas';
 import type { SnapshotStore } from './store';
 
 /** Every point at which a publish may be cut short; tests stop at each. */
@@ -51,7 +52,7 @@ export class PublishConflictError extends AgentError {
 }
 
 export interface PublisherOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity' | 'servers'>;
   readonly store: SnapshotStore;
   readonly parts: PartStore;
   readonly qdrant: QdrantClient;
@@ -151,6 +152,7 @@ export class Publisher {
     }
     const id = newPublishId(epoch, startedAt, before?.pointer.publishId);
     const qdrantVersion = await qdrant.version();
+    await this.spread();
     const lists = await listShards(qdrant);
     await ledger.update({ publishing: { id, preexisting: await snapshotsNow(qdrant, lists) } });
     await this.step('marked');
@@ -215,6 +217,17 @@ export class Publisher {
       manifestCollection(collection, stored.splice(0, collection.shards.length)),
     );
     return { snapshot, collections };
+  }
+
+  /** While a server is away nothing can be spread, and nothing need be for a publish to be made. */
+  private async spread(): Promise<void> {
+    const { spec, qdrant, record } = this.options;
+    if (spec.servers === undefined) return;
+    try {
+      await spreadShards(qdrant, spec.servers.replicas);
+    } catch (error) {
+      record('alert', `not every server gets a copy of every shard: ${messageOf(error)}`);
+    }
   }
 
   /** A shard's snapshot, which leaves Qdrant as soon as all of it has come. */

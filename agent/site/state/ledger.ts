@@ -56,15 +56,16 @@ export class Ledger {
   private pending: Promise<void> = Promise.resolve();
 
   private constructor(
-    private readonly path: string,
     private current: LedgerState,
+    private readonly save: (state: LedgerState) => Promise<void>,
   ) {}
 
   static async open(path: string): Promise<Ledger> {
     const text = await readIfPresent(path);
-    if (text === null) return new Ledger(path, EMPTY);
+    const save = (state: LedgerState): Promise<void> => writeDurably(path, JSON.stringify(state));
+    if (text === null) return new Ledger(EMPTY, save);
     try {
-      return new Ledger(path, LedgerState.parse(JSON.parse(text)));
+      return new Ledger(LedgerState.parse(JSON.parse(text)), save);
     } catch (cause) {
       throw new LedgerCorruptError(
         `${path} is not a ledger of this agent (${messageOf(cause)}). Move it away and re-protect this site: ` +
@@ -74,6 +75,19 @@ export class Ledger {
     }
   }
 
+  /** A ledger that is kept elsewhere, such as in the memory of a site with several servers. */
+  static kept(value: unknown, where: string, save: (state: LedgerState) => Promise<void>): Ledger {
+    if (value === null) return new Ledger(EMPTY, save);
+    const parsed = LedgerState.safeParse(value);
+    if (!parsed.success) {
+      throw new LedgerCorruptError(
+        `${where} holds no ledger of this agent (${messageOf(parsed.error)}). Run one release on all of the site's servers.`,
+        { cause: parsed.error },
+      );
+    }
+    return new Ledger(parsed.data, save);
+  }
+
   get state(): LedgerState {
     return this.current;
   }
@@ -81,8 +95,8 @@ export class Ledger {
   /** Resolves when the change is on disk. In memory it counts at once, which can only make this site more careful. */
   async update(change: Partial<Omit<LedgerState, 'version'>>): Promise<void> {
     this.current = { ...this.current, ...change };
-    const text = JSON.stringify(this.current);
-    const write = this.pending.then(() => writeDurably(this.path, text));
+    const state = this.current;
+    const write = this.pending.then(() => this.save(state));
     this.pending = write.catch(() => undefined);
     await write;
   }
