@@ -2,15 +2,19 @@
 # interrupted and started again, and takes down what it put up. The rest are the pieces they are made of.
 SCENARIO ?= region-loss
 TIMINGS ?= compressed
+MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test unit lint preview drift bench lab lab-down secrets-check curl-check bootstrap clean
+.PHONY: help drill soak test unit lint preview drift bench lab lab-down secrets-check curl-check bootstrap clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
 	@lab/session drill "$(SCENARIO)" "$(TIMINGS)" "$(RUNTIMES)"
+
+soak: node_modules ## random faults, several at once, for MINUTES=5 under clients (SEED= repeats); every write held to the lease
+	@lab/session soak "$(MINUTES)" "$(SEED)"
 
 bench: node_modules ## direct against through edge and gateway, in the lab
 	@lab/session bench
