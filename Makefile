@@ -5,7 +5,7 @@ TIMINGS ?= compressed
 MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help drill soak test unit lint preview drift bench lab lab-down secrets-check curl-check bootstrap clean
+.PHONY: help drill soak test unit mutants lint preview refusals drift bench lab lab-down secrets-check curl-check bootstrap clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -25,12 +25,18 @@ test: node_modules ## every test: lint, unit, engine, conformance, and the lab's
 unit: node_modules ## only the tests that need neither root nor the engine
 	@npx jest
 
+mutants: node_modules ## take each rule of the lease away in turn, and list what notices: the search, the simulation
+	@npx ts-node --transpile-only agent/lease/exhaustive/mutants.ts
+
 lint: node_modules ## eslint, prettier, types, import directions, workflows
 	@npx eslint . && npx prettier --check . && npx tsc --noEmit && npx ts-node --transpile-only tools/check-imports.ts && npx ts-node --transpile-only tools/lint-workflows.ts
 
 preview: node_modules ## plan, policies, budgets and cost: of the stacks that differ (SINCE=REF), of STACKS=..., or PLATFORM=aws: of an example, without an account
 	@if [ "$(PLATFORM)" = aws ]; then npx ts-node --transpile-only lab/aws/preview.ts; \
 	else npx ts-node --transpile-only tools/preview/main.ts $(if $(SINCE),--since "$(SINCE)") $(STACKS); fi
+
+refusals: node_modules ## what a preview on AWS says to settings that it refuses; without an account
+	@npx ts-node --transpile-only lab/aws/refusals.ts
 
 drift: node_modules ## is what is deployed still what the stacks say? (STACKS=...)
 	@npx ts-node --transpile-only tools/preview/main.ts --drift $(STACKS)
