@@ -16,7 +16,12 @@ const PersistedStateSchema = z.object({
   reprotectedEpoch: epoch.nullable(),
   reprotecting: z.boolean(),
   pendingClaim: z
-    .object({ lease: LeaseSchema, ifMatch: z.string().min(1), entry: HistoryEntrySchema })
+    .object({
+      lease: LeaseSchema,
+      ifMatch: z.string().min(1),
+      overNonce: z.string().optional(),
+      entry: HistoryEntrySchema,
+    })
     .nullable(),
   unwrittenHistory: z.array(HistoryEntrySchema),
   veto: z

@@ -161,7 +161,7 @@ async function report(file: string, flags: { output?: string }): Promise<void> {
 }
 
 /** The first signal puts the world back; a second one gives up on that. */
-function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
+export function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const handle = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {

@@ -38,6 +38,9 @@ export interface Scenario {
   readonly overloads?: boolean;
 }
 
+/** Where vLLM listens, on loopback. */
+const ENGINE_PORT = 8000;
+
 /** A site's short name for a fault command: the first label of its host. */
 export function siteLabel(site: ContextSite): string {
   return site.host.split('.')[0] ?? site.site;
@@ -77,6 +80,17 @@ const flappingEngine = ({ active, detectionSeconds }: Roles): ScenarioFault[] =>
   }));
 };
 
+/** As long as a fault that must not lead to a switch stands, and well within what a check waits for. */
+const slowEdge = ({ active, detectionSeconds }: Roles): ScenarioFault[] => {
+  const [off, on] = [0.4, 0.1];
+  const times = Math.ceil((3 * detectionSeconds) / (off + on));
+  return active.servers.map((server) => ({
+    words: ['flap-process', server, 'failover-edge', '.', String(off), String(on), String(times)],
+    repair: ['cont-process', server, 'failover-edge'],
+    lastsSeconds: (off + on) * times,
+  }));
+};
+
 const cut =
   (verb: 'isolate' | 'isolate-in' | 'isolate-out') =>
   ({ active }: Roles): ScenarioFault[] => [{ words: [verb, siteLabel(active)], repair: ['heal'] }];
@@ -94,6 +108,16 @@ const serverLost = (name: string, about: string, lost: (roles: Roles) => string 
     const server = lost(roles);
     return server === undefined ? [] : [{ words: ['kill', server], repair: ['revive', server] }];
   },
+});
+
+/** The witness's store is less than its contract promises; the sites go on by their promises. */
+const store = (name: string, about: string, ...words: string[]): Scenario => ({
+  name,
+  about,
+  expect: 'stay',
+  cause: null,
+  stops: 'everything',
+  faults: () => [{ words, repair: ['store-mend'] }],
 });
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -140,6 +164,26 @@ export const SCENARIOS: readonly Scenario[] = [
     cause: 'holder-sick',
     stops: 'inference',
     faults: flappingEngine,
+  },
+  {
+    name: 'half-failing',
+    about: "every second request to the active site's vLLM fails, checks and clients' alike",
+    expect: 'switch',
+    cause: 'holder-sick',
+    stops: 'inference',
+    faults: ({ active }) =>
+      active.servers.map((server) => ({
+        words: ['flaky-port', server, String(ENGINE_PORT)],
+        repair: ['steady-port', server],
+      })),
+  },
+  {
+    name: 'slow-primary',
+    about: "the active site's edge stands still for 0.4 s of every half second: slow is not gone",
+    expect: 'stay',
+    cause: null,
+    stops: 'everything',
+    faults: slowEdge,
   },
   {
     name: 'saturated-engine',
@@ -235,6 +279,20 @@ export const SCENARIOS: readonly Scenario[] = [
     stops: 'everything',
     faults: cut('isolate-out'),
   },
+  // Longer than a request to the store waits: each is given up, and its write happens afterwards.
+  store('store-slow', "the witness's store answers after 2 s, too late for every request", 'store-slow', '2'),
+  store(
+    'store-errors',
+    "the witness's store answers 500 and 503, and does half of what it is told",
+    'store-errors',
+  ),
+  store('store-stale', "the witness's store shows the lease as it was 5 s ago", 'store-stale', '5'),
+  store(
+    'store-lost-write',
+    "the witness's store acknowledges renewals and forgets them",
+    'store-lost-write',
+    '1',
+  ),
 ];
 
 /** Of a record; one with a name that is not known any more is taken for the commonest kind. */

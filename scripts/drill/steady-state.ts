@@ -35,6 +35,25 @@ export function leaderOf(overview: Overview, { site, servers }: ContextSite): st
 /** A picture of the steady state: somebody is active. */
 export type SteadyState = Overview & { readonly active: string };
 
+const LOOK_MS = 1_000;
+
+/** Waits until nothing is off any more, telling what is; answers whether that came in time. */
+export async function untilSteady(ports: DrillPorts, limitSeconds: number): Promise<boolean> {
+  const { context, sites, leases, clock, progress, signal } = ports;
+  const until = clock.now() + limitSeconds * 1000;
+  let told = '';
+  while (clock.now() < until) {
+    signal.throwIfAborted();
+    const { findings } = await observe(context, sites, leases);
+    if (findings.length === 0) return true;
+    const reason = findings.map((finding) => finding.message).join('; ');
+    if (reason !== told) progress.phase(`waiting for the steady state: ${reason}`);
+    told = reason;
+    await clock.delay(LOOK_MS, signal);
+  }
+  return false;
+}
+
 /** One active site, a promotable peer, DNS on the active site, a completion and a read; else refuses and says what is off. */
 export async function checkSteadyState(
   ports: DrillPorts,
