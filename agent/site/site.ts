@@ -14,6 +14,7 @@ import { InferenceProbe } from './canary/inference-probe';
 import { VectorsProbe } from './canary/vectors-probe';
 import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
+import { Digests } from './digest/digests';
 import { WriteGate } from './gateway/write-gate';
 import { WriteGateway } from './gateway/write-gateway';
 import { KeyCheck } from './keys';
@@ -21,7 +22,7 @@ import { Metrics } from './metrics';
 import { Operations } from './operations';
 import { Outward } from './outward';
 import { PeerClient } from './peer/client';
-import type { RecordEvent, SiteClock } from './ports';
+import { heldEpoch, type RecordEvent, type SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
 import { EngineRestart } from './recovery/engine-restart';
 import { RestartLog } from './recovery/restart-log';
@@ -124,6 +125,15 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     },
   });
 
+  const digests = new Digests({
+    qdrant,
+    ledger,
+    clock,
+    record,
+    folder: join(folders.state, 'digests'),
+    isHolder: () => heldEpoch(keeper) !== null,
+    askPeer: (request) => peer.digestBucket(request),
+  });
   const publisher = new Publisher({
     spec,
     store: stores.snapshots,
@@ -134,6 +144,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
     agentVersion: options.agentVersion,
+    digests: digests.digester,
     ...(options.step?.publish === undefined ? {} : { step: options.step.publish }),
   });
   const staging = new Staging(folders.staging);
@@ -148,6 +159,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
     claimPending: () => lineage.claimPending,
     learnParity: (parity) => background.learnPublishedParity(parity),
+    digests: digests.check,
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
@@ -204,6 +216,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
     events: () => events.list(),
     outward: () => outward.status(),
+    digest: () => digests.status(),
     record,
   });
   const outward: Outward = new Outward({
@@ -225,6 +238,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     rpoSeconds: spec.snapshots.rpoSeconds,
   });
   outward.measure(metrics.registry);
+  digests.measure(metrics.registry);
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -234,6 +248,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     isApplying,
     counters: metrics.gateway(),
     onAcknowledged: () => publisher.countWrite(),
+    observe: (request) => digests.observe(request),
   });
   const api = new ApiServer({
     logger,
@@ -243,6 +258,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       keeper,
       operations,
       peerSite: spec.peer.site,
+      digests: digests.digester,
       metrics: async () => ({ status: 200, text: await metrics.text() }),
     }),
   });
@@ -276,7 +292,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         background.stop(),
         outward.stop(),
       ]);
-      await engineRestart.settled();
+      await Promise.all([engineRestart.settled(), digests.stop()]);
       await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
       await events.flush();
     },

@@ -169,6 +169,23 @@ export interface CanaryStatus {
   readonly detail: string;
 }
 
+export interface DigestStatus {
+  /** Null: what is here has not been compared, or not yet. */
+  readonly verdict: {
+    readonly publishId: string;
+    readonly result: 'same' | 'different' | 'absent';
+    /** What differs, with ids; or which collections were published without a digest, and why. */
+    readonly details: readonly string[];
+    readonly points: number;
+    readonly seconds: number;
+  } | null;
+  readonly comparing: boolean;
+  /** Since every point here was last found to be the publisher's. */
+  readonly sameAgeSeconds: number | null;
+  /** Collections of this site's last publish that have no digest, with the reason; null before its first. */
+  readonly absentFromPublish: readonly string[] | null;
+}
+
 /** Mode veto: a switch that waits for somebody to say no. */
 export interface ProposalStatus {
   readonly kind: 'claim' | 'handover';
@@ -216,6 +233,8 @@ export interface StatusResponse {
     readonly proposal?: ProposalStatus;
     readonly veto?: { readonly by: string; readonly reason: string; readonly leftSeconds: number };
   };
+  /** Of the data here, compared point by point with what was published. */
+  readonly digest?: DigestStatus;
   /** Absent where DNS follows readiness by itself. */
   readonly dnsRecord?: DnsRecordStatus;
   /** Absent where the agent alerts nobody. */
@@ -272,6 +291,16 @@ export interface PromiseResponse {
 /** POST /peer/apply {publishId}: apply exactly this publish, verify, answer PublishInfo. */
 export interface PeerApplyRequest {
   readonly publishId: string;
+}
+/** POST /peer/digest: what the publisher had in one of a collection's 256 buckets at a publish. */
+export interface PeerDigestRequest {
+  readonly publishId: string;
+  readonly collection: string;
+  readonly bucket: number;
+}
+export interface PeerDigestResponse {
+  /** Id as JSON text, hash of the payload, hash of the vectors; null when the publisher no longer knows. */
+  readonly entries: readonly (readonly [string, string, string])[] | null;
 }
 /** POST /peer/wake: look at the lease now. 204. */
 

@@ -1,6 +1,7 @@
 /** Every path of the agent's API and what it answers. */
 import { z } from 'zod';
 import { MAX_VETO_SECONDS, type PromiseResponse } from '../../../infra/contract/agent-api';
+import type { Digester } from '../digest/digester';
 import { mayServeInference, mayServeVectors } from '../edge-verdicts';
 import type { Operations } from '../operations';
 import type { KeeperPort } from '../ports';
@@ -12,6 +13,11 @@ const Promote = Person.extend({ acceptDataLoss: z.boolean().optional() });
 const Veto = Person.extend({ forSeconds: z.number().min(0).max(MAX_VETO_SECONDS) });
 const PromiseBody = z.object({ from: z.string().min(1), epoch: z.number().int().nonnegative() });
 const PeerApply = z.object({ publishId: z.string().min(1).max(100) });
+const PeerDigest = z.object({
+  publishId: z.string().min(1).max(100),
+  collection: z.string().min(1).max(255),
+  bucket: z.number().int().min(0).max(255),
+});
 const Nothing = z.unknown();
 
 export interface RouteOptions {
@@ -20,6 +26,7 @@ export interface RouteOptions {
   readonly operations: Operations;
   readonly metrics: () => Promise<Answer>;
   readonly peerSite: string;
+  readonly digests: Pick<Digester, 'doubted'>;
 }
 
 export function routes(options: RouteOptions): Route[] {
@@ -55,6 +62,12 @@ export function routes(options: RouteOptions): Route[] {
     get('/peer/status', 'peer', () => ok(view.status())),
     post('/peer/promise', 'peer', PromiseBody, (body) => promise(body).then(ok)),
     post('/peer/apply', 'peer', PeerApply, async (body) => ok(await operations.applyExactly(body.publishId))),
+    post('/peer/digest', 'peer', PeerDigest, async ({ publishId, collection, bucket }) => {
+      const points = await options.digests.doubted(publishId, collection, bucket);
+      const entries =
+        points === null ? null : [...points].map(([key, hash]) => [key, hash.payload, hash.vectors]);
+      return ok({ entries });
+    }),
     post('/peer/wake', 'peer', Nothing, () => {
       keeper.wake();
       return { status: 204 };

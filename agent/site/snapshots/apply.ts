@@ -5,6 +5,7 @@
 import type { PublishInfo } from '../../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import { AgentError } from '../../shared/errors';
+import type { DigestCheck } from '../digest/digest-check';
 import { SkippedError, messageOf } from '../errors';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
@@ -61,6 +62,8 @@ export interface ApplierOptions {
   readonly claimPending: () => boolean;
   /** Told what the publisher was when it published. */
   readonly learnParity: (parity: Manifest['parity']) => Promise<void>;
+  /** Absent: what was restored is judged by counts and known answers alone. */
+  readonly digests?: Pick<DigestCheck, 'stop' | 'verify'>;
   /** Folder for data that was set aside. */
   readonly divergedFolder: string;
   readonly step?: (step: ApplyStep) => Promise<void>;
@@ -124,6 +127,7 @@ export class Applier {
     const guard = this.guard(manifest, reprotect);
     guard();
     if (request.setAside === true) await this.setAside(manifest.epoch);
+    await this.options.digests?.stop();
     this.touching = true;
     try {
       guard();
@@ -132,6 +136,7 @@ export class Applier {
       await this.step('marked');
       try {
         await restore(manifest, { qdrant, staging, guard, step: (step: RestoreStep) => this.step(step) });
+        await this.options.digests?.verify(manifest);
       } catch (error) {
         await this.goBack(found, guard, error);
         throw error;

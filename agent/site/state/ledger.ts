@@ -30,6 +30,19 @@ const LedgerState = z.object({
   lastGood: z.string().nullable(),
   /** Data of this site's own that was set aside before being overwritten, newest last. */
   setAside: z.array(z.object({ epoch: z.number(), folder: z.string(), at: z.string() })),
+  /** What the newest comparison with a publish's digest found. */
+  digest: z
+    .object({
+      publishId: z.string(),
+      result: z.enum(['same', 'different', 'absent']),
+      details: z.array(z.string()).readonly(),
+      seconds: z.number(),
+      points: z.number(),
+    })
+    .nullable()
+    .default(null),
+  /** Since every point here was last found to be the publisher's. */
+  digestSame: Anchor.nullable().default(null),
   /** The peer's newest known parity, by which this site judges whether it could take over. */
   peerParity: z
     .object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() })
@@ -45,6 +58,8 @@ const EMPTY: LedgerState = {
   applying: null,
   lastGood: null,
   setAside: [],
+  digest: null,
+  digestSame: null,
   peerParity: null,
 };
 
