@@ -5,6 +5,7 @@ import {
   type CanaryPart,
   type CanaryStatus,
   type DigestStatus,
+  type DivergedSummary,
   type Health,
   type PromotableResponse,
   type ReadyzResponse,
@@ -41,6 +42,7 @@ export interface SiteViewOptions {
   /** Of what the agent calls outside, where it does. */
   readonly outward?: () => Pick<StatusResponse, 'dnsRecord' | 'alerts'>;
   readonly digest: () => DigestStatus;
+  readonly diverged: () => readonly DivergedSummary[];
   readonly record: RecordEvent;
 }
 
@@ -151,6 +153,7 @@ export class SiteView {
       parity: spec.parity,
       switching: keeper.switching(),
       digest: this.options.digest(),
+      diverged: this.options.diverged(),
       ...this.options.outward?.(),
       events: this.options.events(),
     };

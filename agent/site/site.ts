@@ -15,6 +15,7 @@ import { VectorsProbe } from './canary/vectors-probe';
 import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { Digests } from './digest/digests';
+import { Diverged } from './diverged/diverged';
 import { WriteGate } from './gateway/write-gate';
 import { WriteGateway } from './gateway/write-gateway';
 import { KeyCheck } from './keys';
@@ -160,6 +161,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     claimPending: () => lineage.claimPending,
     learnParity: (parity) => background.learnPublishedParity(parity),
     digests: digests.check,
+    digestFolder: digests.folder,
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
@@ -217,6 +219,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     events: () => events.list(),
     outward: () => outward.status(),
     digest: () => digests.status(),
+    diverged: () => ledger.state.setAside,
     record,
   });
   const outward: Outward = new Outward({
@@ -250,6 +253,16 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     onAcknowledged: () => publisher.countWrite(),
     observe: (request) => digests.observe(request),
   });
+  const diverged = new Diverged({
+    site: spec.site,
+    ledger,
+    clock,
+    record,
+    qdrant,
+    isWritable: () => keeper.isWritable(),
+    gatewayPort: () => ports.gateway,
+    apiKey: credentials.qdrantKey,
+  });
   const api = new ApiServer({
     logger,
     keys: { operator: new KeyCheck([credentials.operatorKey]), peer: new KeyCheck([credentials.peerKey]) },
@@ -259,12 +272,17 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       operations,
       peerSite: spec.peer.site,
       digests: digests.digester,
+      diverged: diverged.archive,
+      merge: (request) => diverged.merge(request),
       metrics: async () => ({ status: 200, text: await metrics.text() }),
     }),
   });
 
   const wanted = options.ports ?? { agent: AGENT_PORT, gateway: GATEWAY_PORT };
-  const ports = { gateway: await gateway.listen(wanted.gateway), agent: await api.listen(wanted.agent) };
+  const ports: Site['ports'] = {
+    gateway: await gateway.listen(wanted.gateway),
+    agent: await api.listen(wanted.agent),
+  };
   engineRestart.start();
   inference.start();
   vectors.start();
@@ -293,7 +311,13 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         outward.stop(),
       ]);
       await Promise.all([engineRestart.settled(), digests.stop()]);
-      await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
+      await Promise.all([
+        inferenceProbe.close(),
+        diverged.close(),
+        qdrant.close(),
+        peer.close(),
+        stores.snapshots.close(),
+      ]);
       await events.flush();
     },
   };

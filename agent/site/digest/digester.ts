@@ -11,6 +11,7 @@ import type { QdrantClient } from '../qdrant/client';
 import { MAX_DIRTY_IDS, type Dirty, type DirtyTracker } from './dirty';
 import { PendingCollection, type Meanwhile } from './pending';
 import type { IdKey, PointHash } from './point-hash';
+import { PublishIndex } from './publish-index';
 import { HashTable, PUBLISHES_KEPT } from './table';
 
 /** As in a manifest. */
@@ -102,6 +103,11 @@ export class Digester {
       await this.forget(name);
       return { absent: `its table could not be used: ${messageOf(error)}` };
     }
+  }
+
+  /** Remembers which collections a publish has. */
+  note(publishId: string, collections: readonly string[]): Promise<void> {
+    return new PublishIndex(this.options.folder).add(publishId, collections);
   }
 
   /** What this site had at a publish whose manifest has a digest; it is read anew before the next, since somebody doubts it. */

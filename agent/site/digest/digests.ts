@@ -29,8 +29,12 @@ export class Digests {
   readonly check: DigestCheck;
   readonly tracker = new DirtyTracker();
 
+  /** Of the tables. */
+  readonly folder: string;
+
   constructor(options: DigestsOptions) {
-    const { askPeer } = options;
+    const { askPeer, folder } = options;
+    this.folder = folder;
     this.digester = new Digester({ ...options, tracker: this.tracker });
     this.check = new DigestCheck({
       ...options,

@@ -55,6 +55,8 @@ export const Manifest = z.object({
   id: z.string().regex(/^\d{10}-\d{8}T\d{6}Z-[0-9a-f]{4}$/),
   site: z.string(),
   epoch: z.number().int().positive(),
+  /** The publish that the publisher's data began from when it took the lease: what the other site may have beyond it, nobody else has. */
+  basedOn: z.string().nullable().optional(),
   /** The publisher's wall clock, for people. */
   startedAt: z.string(),
   /** From the moment of the data until this manifest was written, by the publisher's monotonic clock. */

@@ -60,7 +60,7 @@ export interface PublisherOptions {
   readonly record: RecordEvent;
   readonly agentVersion: string;
   /** Absent: publishes have no digests. */
-  readonly digests?: Pick<Digester, 'prepare' | 'atCut' | 'finish'>;
+  readonly digests?: Pick<Digester, 'prepare' | 'atCut' | 'finish' | 'note'>;
   readonly names?: SnapshotNames;
   readonly step?: (step: PublishStep) => Promise<void>;
 }
@@ -183,6 +183,7 @@ export class Publisher {
       id,
       site: spec.site,
       epoch,
+      basedOn: ledger.state.basedOn,
       startedAt,
       capturedSeconds: (clock.monotonicMs() - cut.takenAtMs) / 1000,
       heldSeconds: cut.heldSeconds,
@@ -194,6 +195,12 @@ export class Publisher {
     await store.putManifest(manifest);
     await this.step('manifest-stored');
     this.mustStillHold(epoch);
+    await this.digesting((digests) =>
+      digests.note(
+        id,
+        manifest.collections.map(({ name }) => name),
+      ),
+    );
     await this.movePointer(manifest, before?.token ?? null);
     await this.step('pointer-moved');
     this.acknowledgedAtCut = acknowledgedAtCut;
@@ -247,7 +254,7 @@ export class Publisher {
 
   /** A publish without a digest is worth more than none. */
   private async digesting(
-    work: (digests: Pick<Digester, 'prepare' | 'atCut'>) => Promise<void>,
+    work: (digests: Pick<Digester, 'prepare' | 'atCut' | 'note'>) => Promise<void>,
   ): Promise<void> {
     if (this.options.digests === undefined) return;
     try {

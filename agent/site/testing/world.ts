@@ -146,6 +146,7 @@ export class SiteHalf {
       claimPending: () => this.keeper.claim,
       learnParity: (peerParity) => this.ledger.update({ peerParity }),
       ...(this.digests === null ? {} : { digests: this.digests.check }),
+      digestFolder: join(this.folder, 'digests'),
       divergedFolder: join(this.folder, 'diverged'),
       step: async (step) => this.applyStep?.(step),
     });
