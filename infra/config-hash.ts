@@ -36,12 +36,14 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     alerts: _alerts,
     ...sharedAgent
   } = agent;
+  // Versions of the weights have a rule of their own: while they change over, the sites differ and may still take over.
+  const sharedInference = { ...inference, model: inference.model.name };
   const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, tls, ...sharedEdge } = edge;
   const sharedTls = tls.mode === 'acme' ? { ...tls, names: [] } : tls;
   const sharedRecord = dnsRecord === undefined ? {} : { dnsRecord: { ...dnsRecord, addresses: [] } };
   return {
     vectors,
-    inference,
+    inference: sharedInference,
     timers,
     agent: { ...sharedAgent, store, ...sharedRecord },
     edge: { ...sharedEdge, tls: sharedTls },

@@ -59,7 +59,12 @@ export const Manifest = z.object({
   exact: z.boolean(),
   collections: z.array(Collection),
   versions: z.object({ agent: z.string(), qdrant: z.string() }),
-  parity: z.object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() }),
+  parity: z.object({
+    configHash: z.string(),
+    modelSha256: z.string(),
+    replacesModelSha256: z.string().optional(),
+    qdrantVersion: z.string(),
+  }),
 });
 
 export type Manifest = z.output<typeof Manifest>;
