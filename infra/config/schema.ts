@@ -95,7 +95,7 @@ export const ConfigSchema = z.strictObject({
   modelKnownPrompt: z.string({ error: 'a text' }).default(''),
   modelKnownAnswer: z.string({ error: 'a text' }).default(''),
   modelRolloutOrder: oneOf(['standby-first', 'any']).default('standby-first'),
-  modelPullMaxMbit: wholeNumber('Mbit/s', 0, 1_000_000).default(500),
+  modelPullMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 1_000_000).default(500),
   modelsFolder: serverPathOrUnset().default('/var/lib/failover-models'),
 
   // Vectors and object store: programs that Debian does not package.

@@ -65,7 +65,7 @@ function modelSpec({ settings, own, caCertificate, witness }: SiteInput): Infere
       bucket: witness.snapshotBucket,
       credentials: own.platform === 'aws' ? 'instance' : 'account',
       ...(settings.witnessPlatform === 'dedicated' ? authority(caCertificate) : {}),
-      maxMbitPerSecond: settings.modelPullMaxMbit,
+      maxMbitPerSecond: settings.modelPullMaxMbitPerSecond,
     },
   });
 }
