@@ -9,6 +9,7 @@ import { ensureEngine } from '../tools/engine';
 import { CommandFailedError, run } from '../tools/run';
 import { CONFIG_FOLDER, configFile } from './config';
 import { LAB_FOLDER, namesFor, STACKS } from './names';
+import { CA_FILE } from './pki';
 import { inside } from './world';
 
 const STATE = path.join(LAB_FOLDER, 'state');
@@ -109,7 +110,10 @@ async function publishWeights(modelFolder: string): Promise<void> {
   ]);
   const outputs = await run('ip', words, { env });
   const failover = path.join(REPOSITORY, 'scripts', 'failover');
-  const publish = [failover, 'model', 'publish', modelFolder, '--witness-outputs', '-'];
+  const publish = [
+    ...[failover, 'model', 'publish', modelFolder],
+    ...['--witness-outputs', '-', '--ca-certificate', CA_FILE],
+  ];
   const said = await run('ip', [...inside(namesFor(), 'client'), ...publish], { input: outputs });
   progress(`published the weights: ${said.trim()}`);
 }

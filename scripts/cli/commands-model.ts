@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import type { Command } from 'commander';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -12,6 +13,7 @@ interface PublishOptions {
   readonly pulumi: string;
   readonly witnessStack: string;
   readonly witnessOutputs?: string;
+  readonly caCertificate?: string;
   readonly endpoint?: string;
   readonly region?: string;
   readonly bucket?: string;
@@ -29,6 +31,10 @@ export function addModelCommands(root: Command): void {
     .option('--pulumi <command>', 'how to call Pulumi', 'pulumi')
     .option('--witness-stack <name>', 'stack of the witness, whose store it is', 'witness')
     .option('--witness-outputs <file>', 'saved outputs instead of calling Pulumi; - is standard input')
+    .option(
+      '--ca-certificate <file>',
+      "PEM of the authority of the witness's certificate, where it is not a public one",
+    )
     .option(
       '--endpoint <url>',
       'another S3 store; with --region, --bucket and keys as the AWS SDK finds them',
@@ -69,12 +75,16 @@ async function openStore(options: PublishOptions): Promise<{ s3: S3Client; bucke
     return { s3: await client(endpoint, region), bucket };
   }
   const { witnessStack, witnessOutputs, pulumi } = options;
-  const witness = parseWitnessOutputs(
+  const outputs = parseWitnessOutputs(
     witnessOutputs === undefined
       ? await readStackOutputs(pulumi, witnessStack)
       : await readSource(witnessOutputs),
     witnessOutputs ?? `stack ${witnessStack}`,
   );
+  const witness =
+    options.caCertificate === undefined
+      ? outputs
+      : { ...outputs, caCertificate: await readFile(options.caCertificate, 'utf8') };
   return {
     s3: await client(witness.storeEndpoint, witness.storeRegion, witness),
     bucket: witness.snapshotBucket,
