@@ -47,7 +47,11 @@ describe('the failover command', () => {
   });
   it.each([
     [['--source', 'example/tiny'], /--source and --revision go together/, 2],
-    [['--source', 'x', '--revision', '1', '--bucket', 'b'], /--endpoint, --region and --bucket go together/, 2],
+    [
+      ['--source', 'x', '--revision', '1', '--bucket', 'b'],
+      /--endpoint, --region and --bucket go together/,
+      2,
+    ],
     [[], /where its files are from is not said[^]*next: add --source NAME --revision REVISION/, 2],
   ])('publishes no weights with %j, and says why', async (options, message, status) => {
     write('config.json', {});
