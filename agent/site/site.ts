@@ -1,8 +1,10 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import {
   AGENT_PORT,
   GATEWAY_PORT,
+  HEARTBEAT_COLLECTION,
   type StandingResponse,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
@@ -18,8 +20,12 @@ import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { Digests } from './digest/digests';
 import { Diverged } from './diverged/diverged';
+import { LoopbackGatewayWriter } from './diverged/gateway-writer';
+import { namesCollection } from './gateway/allow-list';
 import { WriteGate } from './gateway/write-gate';
-import { WriteGateway } from './gateway/write-gateway';
+import { OWN_KEY_HEADER, WriteGateway } from './gateway/write-gateway';
+import { HEARTBEAT_SECONDS, Heartbeat } from './heartbeat/heartbeat';
+import { heartbeatMetrics } from './heartbeat/heartbeat-metrics';
 import { messageOf } from './errors';
 import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
@@ -73,6 +79,8 @@ export interface SiteOptions {
   readonly clock?: SiteClock;
   /** Where the site has several servers: this one leads, until it says otherwise. */
   readonly leadership?: Leadership;
+  /** How often the holder writes its heartbeat; 0 never. */
+  readonly heartbeatSeconds?: number;
   readonly step?: {
     readonly publish?: (step: PublishStep) => Promise<void>;
     readonly apply?: (step: ApplyStep) => Promise<void>;
@@ -109,6 +117,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const record: RecordEvent = (kind, detail) => {
     events.add(kind, detail);
     metrics.event(kind);
+    // What has been applied holds another heartbeat.
+    if (kind === 'applied') background.wake();
   };
 
   const qdrant = new QdrantClient({ port: spec.vectors.port, apiKey: credentials.qdrantKey });
@@ -128,6 +138,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   );
   const askPeer = async (): Promise<StatusResponse> => {
     const status = await peer.status();
+    heartbeat.peerReported(status.heartbeat);
     try {
       await background.learnPeerParity(status.parity);
     } catch (error) {
@@ -220,6 +231,23 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
     ...(options.probeEdge === undefined ? {} : { probeEdge: options.probeEdge }),
   });
+  const ownKey = randomUUID();
+  const ownWrites = new LoopbackGatewayWriter({
+    port: () => ports.gateway,
+    apiKey: credentials.qdrantKey,
+    headers: { [OWN_KEY_HEADER]: ownKey },
+    timeoutMs: 10_000,
+  });
+  const heartbeat: Heartbeat = new Heartbeat({
+    site: spec.site,
+    intervalSeconds: options.heartbeatSeconds ?? HEARTBEAT_SECONDS,
+    qdrant,
+    gateway: ownWrites,
+    keeper,
+    clock,
+    record,
+    acknowledgedWrites: () => publisher.acknowledgedWrites,
+  });
   const background: Background = new Background({
     spec,
     keeper,
@@ -231,6 +259,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     operations,
     publisher,
     staging,
+    lookForHeartbeat: () => heartbeat.look(),
     record,
   });
   const view: SiteView = new SiteView({
@@ -251,6 +280,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     outward: () => outward.status(),
     digest: () => digests.status(),
     diverged: () => ledger.state.setAside,
+    heartbeat: () => heartbeat.status(),
     record,
   });
   const outward: Outward = new Outward({
@@ -273,6 +303,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   });
   outward.measure(metrics.registry);
   digests.measure(metrics.registry);
+  heartbeatMetrics(metrics.registry, () => heartbeat.status());
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -281,7 +312,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     upstream: { port: spec.vectors.port, apiKey: credentials.qdrantKey },
     isApplying,
     counters: metrics.gateway(),
-    onAcknowledged: () => publisher.countWrite(),
+    ownKey,
+    onAcknowledged: ({ url }) => {
+      if (!namesCollection(url, HEARTBEAT_COLLECTION)) publisher.countWrite();
+    },
     observe: (request) => digests.observe(request),
   });
   const diverged = new Diverged({
@@ -343,6 +377,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   edge.start();
   keeper.start();
   background.start();
+  heartbeat.start();
   await outward.start();
   record('started', `agent ${options.agentVersion} of ${spec.site}`);
 
@@ -353,6 +388,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     operations,
     async stop() {
       applier.stop('the agent is stopping');
+      await heartbeat.stop();
       // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
       await gateway.close();
       await keeper.stop();
