@@ -21,6 +21,7 @@ export function renderSeries(entries: readonly SeriesEntry[]): string {
         'scenario',
         'must',
         'outage: warm',
+        'retrying',
         'cold',
         'writer',
         'runtimes',
@@ -41,11 +42,11 @@ function line(entry: SeriesEntry): string[] {
   const { scenario, drilled } = entry;
   const begin = [scenario.name, scenario.expect];
   const end = passed(entry) ? 'passed' : 'NOT PASSED';
-  if (drilled === null) return [...begin, ...Array<string>(6 + STAGES.length).fill('–'), end];
+  if (drilled === null) return [...begin, ...Array<string>(7 + STAGES.length).fill('–'), end];
   const { measures } = drilled;
   return [
     ...begin,
-    ...['warm', 'cold', 'writer', 'runtime'].map((kind) => outage(measures, kind)),
+    ...['warm', 'retrying', 'cold', 'writer', 'runtime'].map((kind) => outage(measures, kind)),
     ...STAGES.map(([stage]) => secondsOf(measures, stage)),
     measures.loss === null ? '–' : String(measures.loss.points),
     String(measures.doubleWrites.length),
