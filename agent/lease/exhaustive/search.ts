@@ -46,7 +46,7 @@ const LINKS: readonly Link[] = ['sitea-store', 'siteb-store', 'sitea-siteb'];
 
 export function search(bounds: Bounds, mutation: Mutation = NO_MUTATION): Found {
   const steps = new Steps(mutation);
-  let frontier: Node[] = [];
+  let frontier: Node[];
   let worlds = 0;
   try {
     frontier = [{ world: firstLease(steps, bounds.budget), told: null }];
