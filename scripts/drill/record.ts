@@ -108,6 +108,10 @@ export interface DrillRecord {
   readonly clockAhead: Readonly<Record<string, number>>;
   readonly afterFailover: DataCheck | null;
   readonly afterFailback: DataCheck | null;
+  /** After what only the lost holder had was merged; absent in older files, null when there was no merge. */
+  readonly afterMerge?: DataCheck | null;
+  /** Whether a merge was wanted. */
+  readonly merge?: boolean;
   readonly steps: readonly { readonly at: number; readonly text: string }[];
   /** Why it ended before its end; null when it ran through. */
   readonly stopped: { readonly code: string; readonly message: string } | null;
@@ -135,6 +139,7 @@ export function describeWorld(
     readonly scenario: { readonly name: string };
     readonly sustainSeconds: number;
     readonly failback: boolean;
+    readonly merge?: boolean;
   },
 ): Pick<
   DrillRecord,
@@ -147,6 +152,7 @@ export function describeWorld(
   | 'budget'
   | 'sustainSeconds'
   | 'failback'
+  | 'merge'
 > {
   return {
     version: 1,
@@ -158,6 +164,7 @@ export function describeWorld(
     budget: context.budget,
     sustainSeconds: options.sustainSeconds,
     failback: options.failback,
+    merge: options.merge ?? true,
   };
 }
 

@@ -27,6 +27,7 @@ export function renderSeries(entries: readonly SeriesEntry[]): string {
         'runtimes',
         ...STAGES.map(([, label]) => label),
         'lost',
+        'merged back',
         'double',
         '',
       ],
@@ -49,6 +50,7 @@ function line(entry: SeriesEntry): string[] {
     ...['warm', 'retrying', 'cold', 'writer', 'runtime'].map((kind) => outage(measures, kind)),
     ...STAGES.map(([stage]) => secondsOf(measures, stage)),
     measures.loss === null ? '–' : String(measures.loss.points),
+    measures.recovery === null ? '–' : String(measures.recovery.recovered),
     String(measures.doubleWrites.length),
     end,
   ];
