@@ -3,10 +3,8 @@
  * held to the lease's history and to what both sites' stores hold. After each round the world is mended and the lease
  * handed to the other site, so that every round starts from the steady state.
  */
-import { otherSite, siteOf } from '../cli/context';
+import { otherSite } from '../cli/context';
 import { DrillAbortedError, describe } from '../cli/errors';
-import { failback } from '../cli/failback';
-import { isHolding } from '../cli/overview';
 import type { SitePort } from '../cli/site-client';
 import { drillClients } from '../drill/clients/clients';
 import { ClientLoop } from '../drill/clients/loop';
@@ -16,10 +14,11 @@ import { Repairs } from '../drill/fault';
 import type { DrillPorts } from '../drill/ports';
 import { replicate } from '../drill/replicate';
 import { Service } from '../drill/service';
-import { checkSteadyState, untilSteady } from '../drill/steady-state';
+import { checkSteadyState } from '../drill/steady-state';
 import { drawRound, type Interference, type Round } from './faults';
 import { acknowledgementViolations, checkHistory, publishBegunAt } from './history';
 import type { AppliedPublish, StoreContent } from './history';
+import { LeaseMover } from './lease-mover';
 import { SoakLog } from './log';
 import { PatientFaults } from './patience';
 import { Random } from './random';
@@ -54,6 +53,7 @@ class Soak {
   private readonly collection: DrillCollection;
   private readonly loops: readonly ClientLoop[];
   private readonly status: StatusWatcher;
+  private readonly mover: LeaseMover;
   private readonly repairs: Repairs;
   private readonly rounds: RoundRecord[] = [];
   private readonly leftovers: string[] = [];
@@ -80,6 +80,7 @@ class Soak {
     });
     this.loops = clients.map((client) => new ClientLoop(client, clock, this.log));
     this.status = new StatusWatcher(sites, clock, options.statusPeriodMs);
+    this.mover = new LeaseMover(ports, this.status, { ...options, reason: `soak ${this.id}` });
     this.repairs = new Repairs(new PatientFaults(fault ?? { run: () => Promise.resolve() }, clock));
   }
 
@@ -134,7 +135,7 @@ class Soak {
     const unfinished = { ...entry, holderAfter: null, epochAfter: null, recoverySeconds: null };
     this.rounds.push(unfinished);
     if (failed.length > 0) throw new DrillAbortedError(`could not mend the world: ${failed.join('; ')}`);
-    await this.recover();
+    this.active = await this.mover.handOver();
     this.rounds[this.rounds.length - 1] = {
       ...unfinished,
       holderAfter: this.active,
@@ -162,46 +163,6 @@ class Soak {
     );
   }
 
-  /** The steady state again, and the lease at the site that did not hold it: re-protected and handed over in order. */
-  private async recover(): Promise<void> {
-    const holder = await this.holder();
-    await this.handTo(otherSite(this.ports.context, holder).site);
-    if (await untilSteady(this.ports, this.options.recoverSeconds)) return;
-    throw new DrillAbortedError(
-      `not the steady state ${this.options.recoverSeconds} s after everything was mended`,
-    );
-  }
-
-  /** Who holds the lease once somebody does. */
-  private async holder(): Promise<string> {
-    const { clock, signal } = this.ports;
-    const until = this.now() + this.options.recoverSeconds * 1000;
-    for (;;) {
-      const seen = [...this.status.latest].flatMap(([site, look]) =>
-        look !== null && isHolding(look.status) ? [site] : [],
-      );
-      if (seen.length === 1 && seen[0] !== undefined) return seen[0];
-      if (this.now() > until)
-        throw new DrillAbortedError(
-          `nobody serves ${this.options.recoverSeconds} s after everything was mended`,
-          { next: ['look at `failover status`: what it names is what the soak has found'] },
-        );
-      await clock.delay(500, signal);
-    }
-  }
-
-  private async handTo(site: string): Promise<void> {
-    const { sites, signal } = this.ports;
-    await failback(site, sites, {
-      by: this.options.by,
-      reason: `soak ${this.id}`,
-      waitSeconds: this.options.recoverSeconds,
-      onStep: (step) => this.say(step),
-      signal,
-    });
-    this.active = site;
-  }
-
   private async refuseDoubleWrites(): Promise<void> {
     const lease = await this.ports.leases.history();
     const [first] = acknowledgementViolations(this.log.writes, lease);
@@ -227,18 +188,14 @@ class Soak {
 
   /** A store can be read at the site that holds the lease: so it is handed from one to the other, in order. */
   private async lookThrough(): Promise<void> {
-    const { context } = this.ports;
-    const first = await this.holder();
-    const home = siteOf(context, context.primary).site;
-    for (const site of [otherSite(context, first).site, first]) {
-      await this.handTo(site);
-      await untilSteady(this.ports, this.options.recoverSeconds);
+    for (let looked = 0; looked < this.ports.sites.length; looked += 1) {
+      const site = await this.mover.handOver();
       const { ids, site: answered } = await this.collection.check(() => this.now());
       if (answered !== site)
         throw new DrillAbortedError(`${answered ?? 'nobody'} answered in place of ${site}`);
       this.stores = [...this.stores, { site, ids }];
     }
-    if (this.active !== home) await this.handTo(home);
+    await this.mover.handTo(this.ports.context.primary);
   }
 
   private async attempt(otherwise: string, work: () => Promise<void>): Promise<void> {
