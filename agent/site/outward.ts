@@ -19,7 +19,13 @@ export interface OutwardOptions {
   readonly keeper: KeeperPort;
   readonly view: Pick<
     SiteView,
-    'promotable' | 'canaryViews' | 'dataAgeSeconds' | 'publishedAgeSeconds' | 'holds' | 'engineRestarts'
+    | 'promotable'
+    | 'canaryViews'
+    | 'otherServers'
+    | 'dataAgeSeconds'
+    | 'publishedAgeSeconds'
+    | 'holds'
+    | 'engineRestarts'
   >;
   readonly clock: SiteClock;
   readonly logger: Logger;
@@ -107,6 +113,7 @@ export class Outward {
         lease: keeper.lease(),
         promotable: view.promotable(),
         canary: view.canaryViews(),
+        otherServers: view.otherServers(),
         engineRestarts: view.engineRestarts(),
         dataAgeSeconds: view.dataAgeSeconds(),
         publishedAgeSeconds: view.publishedAgeSeconds(),
