@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
 import { addDrillCommands } from './commands-drill';
+import { addMergeCommand } from './commands-merge';
 import { EXIT } from './errors';
 import { report } from './report-error';
 
@@ -25,6 +26,7 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
     });
   addContextCommands(root);
   addControlCommands(root);
+  addMergeCommand(root);
   addDrillCommands(root);
   return root;
 }

@@ -80,6 +80,7 @@ suite('replication with a cluster on one side', () => {
       claimPending: () => false,
       learnParity: () => Promise.resolve(),
       divergedFolder: join(folder, 'diverged'),
+      digestFolder: join(folder, `digests-${site}`),
     });
     return { publisher, applier, keeper };
   }
