@@ -79,8 +79,7 @@ function happen(d: LeaderDraft): void {
 
 function attend(d: LeaderDraft): void {
   const { s, e } = d;
-  // Whoever is late begins anew, as after a restart: what it has in mind may be another's by now.
-  if (s.lead !== null && e.now >= leadsUntil(s)) loseLead(d, 'it could not be renewed in time');
+  // Whoever is late leads no more until a write on the ETag that it knows succeeds: then nobody has led meanwhile.
   askPromises(d);
   if (s.operation !== null || e.now < s.nextStoreAt) return;
   const { lead } = s;
@@ -146,6 +145,7 @@ function readDone(d: LeaderDraft, result: LeaderRead): void {
       notice(d, { kind: 'absent', changedAt: e.now });
       if (s.lead !== null) {
         // Only a leader that is still in time may write it again.
+        if (e.now >= leadsUntil(s)) return loseLead(d, 'the object is missing from the store');
         s.lead = { ...s.lead, etag: ABSENT };
         s.nextStoreAt = e.now;
         return;

@@ -74,9 +74,9 @@ export class Leadership {
     return this.options.clock.now() < this.leadsUntil();
   }
 
-  /** Grows whenever a server begins to lead; null while this one does not. */
+  /** Grows whenever a server begins to lead; null once another may have. One that is merely late keeps its term. */
   get term(): number | null {
-    return this.leads ? (this.core?.lead?.term ?? null) : null;
+    return this.core?.lead?.term ?? null;
   }
 
   /** Who leads, as the store last said. */

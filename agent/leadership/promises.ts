@@ -3,11 +3,13 @@
  * that sees the witness refuses: it is the better leader.
  */
 import { serial, type LeaderDraft } from './draft';
+import { leadsUntil } from './model';
 
 export function askPromises(d: LeaderDraft): void {
   const { s, e } = d;
   const { lead, config } = s;
-  if (lead === null || !lead.troubled || e.now < s.nextAskAt) return;
+  // Who is late asks no more: another may have begun to lead.
+  if (lead === null || !lead.troubled || e.now >= leadsUntil(s) || e.now < s.nextAskAt) return;
   const id = serial(d);
   s.ask = { id, sentAt: e.now, missing: config.others };
   s.nextAskAt = e.now + config.ttlMs / 8;

@@ -159,6 +159,7 @@ export class LeaseKeeper {
   onPromise(request: PromiseRequest): PromiseResponse {
     const id = ++this.requests;
     const actions = this.dispatch({ type: 'promise-asked', id, request });
+    if (!this.mayAct()) return { granted: false, epoch: request.epoch };
     const answer = actions.find((action) => action.type === 'promise-answer');
     return answer?.answer ?? { granted: false, epoch: 0 };
   }
@@ -225,8 +226,7 @@ export class LeaseKeeper {
   }
 
   private dispatch(happening: Happening): readonly Action[] {
-    // An answer that comes after another server has begun to lead says nothing to this one.
-    if (this.core === null || !this.mayAct()) return [];
+    if (this.core === null || this.stopped) return [];
     const { local } = this.options;
     const result = step(this.core, {
       ...happening,
@@ -264,7 +264,14 @@ export class LeaseKeeper {
   private perform(action: Action): void {
     if (action.type === 'answer') this.answer(action);
     else if (action.type === 'emit') this.tell(action.kind, action.detail, action.epoch);
+    else if (action.type === 'write' && !this.mayAct()) this.withhold(action.op);
     else this.runner.perform(action);
+  }
+
+  /** What is not sent has not happened; the core takes it for lost, and reads. */
+  private withhold(op: number): void {
+    const result = { kind: 'unknown', detail: 'another server may lead this site' } as const;
+    void Promise.resolve().then(() => this.dispatch({ type: 'write-done', op, result }));
   }
 
   /** Answers when what the core wants to remember by now is on disk. */

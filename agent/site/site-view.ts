@@ -10,6 +10,7 @@ import {
   type PromotableResponse,
   type ReadyzResponse,
   type Reason,
+  type StandingRequest,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
@@ -114,6 +115,10 @@ export class SiteView {
   /** A restarted engine is given time; what else may be failing is not mended by it. */
   recovering(): boolean {
     return this.options.engineRestarts.recovering() && this.options.canary.vectors().health !== 'failing';
+  }
+
+  otherServers(): readonly StandingRequest[] {
+    return this.options.servers?.().others ?? [];
   }
 
   engineRestarts(): EngineRestartsView {

@@ -192,6 +192,20 @@ describeWithStore(`the object store${missing === null ? '' : ` (skipped: ${missi
       expect(await put(uk(), leaseBucket, 'other.json')).toBe('AccessDenied');
     });
 
+    it('says who leads itself, and neither reads nor says who leads the other', async () => {
+      const { leaseBucket } = SPEC;
+      const own = 'leaders/uk-primary.json';
+      expect(await put(uk(), leaseBucket, own, { IfNoneMatch: '*' })).toBe('ok');
+      expect(await put(uk(), leaseBucket, own, { IfNoneMatch: '*' })).toBe('PreconditionFailed');
+      expect(await put(eu(), leaseBucket, own)).toBe('AccessDenied');
+      const read = (site: S3Client): Promise<string> =>
+        attempt(site.send(new GetObjectCommand({ Bucket: leaseBucket, Key: own })));
+      expect([await read(uk()), await read(eu())]).toEqual(['ok', 'AccessDenied']);
+      expect(await attempt(uk().send(new DeleteObjectCommand({ Bucket: leaseBucket, Key: own })))).toBe(
+        'AccessDenied',
+      );
+    });
+
     it('writes and deletes snapshots under its own name only, and reads all', async () => {
       const { snapshotBucket } = SPEC;
       expect(await put(uk(), snapshotBucket, 'uk-primary/publishes/1/manifest.json')).toBe('ok');

@@ -98,7 +98,8 @@ export class LeadershipWorld {
     if (server.life !== life || server.state === null) return;
     this.happen(server, life, { type: 'tick' });
     const { lead } = server.state;
-    if (lead !== null && this.leads(server) && this.random.chance(0.15)) this.remember(server, life);
+    const awake = this.agenda.now >= server.pausedUntil;
+    if (lead !== null && awake && this.leads(server) && this.random.chance(0.15)) this.remember(server, life);
     this.agenda.after(TICK_MS, () => this.tick(server, life));
   }
 

@@ -34,7 +34,7 @@ interface Half {
 }
 
 suite('replication with a cluster on one side', () => {
-  const store = new MemorySnapshotStore();
+  let store: MemorySnapshotStore;
   let folder: string;
   let cluster: RealCluster;
   let single: RealQdrant;
@@ -42,6 +42,7 @@ suite('replication with a cluster on one side', () => {
   let eu: Half;
 
   beforeEach(async () => {
+    store = new MemorySnapshotStore();
     folder = mkdtempSync(join(scratchFolder(), 'cluster-'));
     cluster = await RealCluster.start(executable ?? '', KEY, 2);
     single = await RealQdrant.start(executable ?? '', KEY);
@@ -88,7 +89,7 @@ suite('replication with a cluster on one side', () => {
       claimPending: () => false,
       learnParity: () => Promise.resolve(),
       divergedFolder: join(folder, 'diverged'),
-      digestFolder: join(folder, 'digests'),
+      digestFolder: join(folder, `digests-${site}`),
     });
     return { publisher, applier, keeper };
   }
