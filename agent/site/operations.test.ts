@@ -42,7 +42,10 @@ beforeEach(async () => {
     keeper,
     ledger,
     clock,
-    publisher: { publish: (final = false) => (published.push(final), publishWork()) },
+    publisher: {
+      publish: (final = false) => (published.push(final), publishWork()),
+      hurry: () => undefined,
+    },
     applier: {
       apply: (request: ApplyRequest = {}) => (applied.push(request), applyWork()),
       stop: (reason) => void stops.push(reason),

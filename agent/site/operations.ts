@@ -19,7 +19,7 @@ export type Busy = 'publish' | 'apply' | 'switch';
 export interface OperationsOptions {
   readonly site: string;
   readonly keeper: KeeperPort;
-  readonly publisher: Pick<Publisher, 'publish'>;
+  readonly publisher: Pick<Publisher, 'publish' | 'hurry'>;
   readonly applier: Pick<Applier, 'apply' | 'stop' | 'stopUnlessTouching' | 'allow'>;
   readonly peer: { apply(publishId: string, timeoutMs: number): Promise<PublishInfo> };
   readonly ledger: Ledger;
@@ -113,6 +113,7 @@ export class Operations {
 
   private async sync(endsAt: number): Promise<PublishInfo> {
     const { keeper, publisher, peer, ledger, clock, record } = this.options;
+    publisher.hurry();
     if (!(await this.idle(endsAt - clock.monotonicMs())))
       throw new SkippedError('BUSY', 'Another publish did not end in time.');
     const writesRefused = !keeper.isWritable();

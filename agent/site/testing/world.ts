@@ -18,7 +18,7 @@ import { scratchFolder } from './scratch';
 
 export const SNAPSHOTS: SiteAgentSpec['snapshots'] = {
   rpoSeconds: 3600,
-  retain: 2,
+  history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
   holdWritesSeconds: 1,
   maxMbitPerSecond: 0,
 };

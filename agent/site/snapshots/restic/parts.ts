@@ -85,8 +85,8 @@ export class ResticParts implements PartStore {
     return bytes;
   }
 
-  retain(publishIds: readonly string[]): Promise<void> {
-    return this.repository.retain(new Set(publishIds));
+  retain(publishIds: readonly string[], signal?: AbortSignal): Promise<void> {
+    return this.repository.retain(new Set(publishIds), signal);
   }
 
   private get incoming(): string {

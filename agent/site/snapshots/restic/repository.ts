@@ -76,14 +76,15 @@ export class Repository {
   }
 
   /** Drops every snapshot without one of these tags, and what only they needed. */
-  async retain(tags: ReadonlySet<string>): Promise<void> {
+  async retain(tags: ReadonlySet<string>, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     await this.unlock();
     const messages = await this.restic.run(this.site, ['--no-lock', 'snapshots']);
     const surplus = messages
       .map((message) => Snapshot.parse(message))
       .filter((snapshot) => !snapshot.tags?.some((tag) => tags.has(tag)))
       .map(({ id }) => id);
-    if (surplus.length > 0) await this.restic.run(this.site, ['forget', '--prune', ...surplus]);
+    if (surplus.length > 0) await this.restic.run(this.site, ['forget', '--prune', ...surplus], { signal });
   }
 
   /** Locks whose process is gone; nobody else's. */
