@@ -32,6 +32,7 @@ import { Publisher, type PublishStep } from './snapshots/publish';
 import { Staging } from './snapshots/staging';
 import type { PartStore } from './snapshots/parts';
 import type { SnapshotStore } from './snapshots/store';
+import type { Transfers } from './snapshots/transfers';
 import { siteClock } from './state/clock';
 import { WatchedLineage } from './state/watched-lineage';
 import { EventLog } from './state/event-log';
@@ -56,6 +57,8 @@ export interface SiteOptions {
     readonly parts: PartStore;
   };
   readonly logger: Logger;
+  /** What the part store has moved. */
+  readonly transfers?: Transfers;
   readonly agentVersion: string;
   readonly ports?: { readonly agent: number; readonly gateway: number };
   readonly peerOrigin?: (address: string) => string;
@@ -230,6 +233,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     gate,
     unpublishedWrites: () => publisher.unpublishedWrites,
     rpoSeconds: spec.snapshots.rpoSeconds,
+    ...(options.transfers === undefined ? {} : { transfers: options.transfers }),
   });
   outward.measure(metrics.registry);
   const gateway = new WriteGateway({
