@@ -52,6 +52,7 @@ beforeEach(async () => {
       stopUnlessTouching: (reason) => void stops.push(`unless touching: ${reason}`),
       allow: () => void stops.push('allow'),
     },
+    rewinder: { rewind: async () => INFO, resume: async () => null },
     peer: { apply: (id) => peerWork(id) },
     record: () => undefined,
   });

@@ -29,6 +29,8 @@ import { RestartRequest } from './recovery/restart-request';
 import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
+import { catalogue } from './snapshots/catalogue';
+import { Rewinder } from './snapshots/rewind';
 import { Staging } from './snapshots/staging';
 import type { PartStore } from './snapshots/parts';
 import type { SnapshotStore } from './snapshots/store';
@@ -161,17 +163,29 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
+  const rewinder = new Rewinder({
+    spec,
+    store: stores.snapshots,
+    parts: stores.parts,
+    qdrant,
+    staging,
+    keeper,
+    ledger,
+    publisher,
+    record,
+  });
   const operations = new Operations({
     site: spec.site,
     keeper,
     publisher,
     applier,
+    rewinder,
     peer,
     ledger,
     clock,
     record,
   });
-  const isApplying = (): boolean => applier.isTouching;
+  const isApplying = (): boolean => applier.isTouching || rewinder.isUnderWay;
   const engineRestart = new EngineRestart({
     switching: spec.switching,
     startTimeoutSeconds: spec.inference.startTimeoutSeconds,
@@ -254,6 +268,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       keeper,
       operations,
       peerSite: spec.peer.site,
+      publishes: () => catalogue(stores.snapshots, [spec.site, spec.peer.site]),
       metrics: async () => ({ status: 200, text: await metrics.text() }),
     }),
   });

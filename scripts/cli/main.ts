@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
+import { addDataCommands } from './commands-data';
 import { addDrillCommands } from './commands-drill';
 import { EXIT } from './errors';
 import { report } from './report-error';
@@ -25,6 +26,7 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
     });
   addContextCommands(root);
   addControlCommands(root);
+  addDataCommands(root);
   addDrillCommands(root);
   return root;
 }

@@ -1,6 +1,10 @@
 /** Every path of the agent's API and what it answers. */
 import { z } from 'zod';
-import { MAX_VETO_SECONDS, type PromiseResponse } from '../../../infra/contract/agent-api';
+import {
+  MAX_VETO_SECONDS,
+  type PromiseResponse,
+  type PublishListing,
+} from '../../../infra/contract/agent-api';
 import { mayServeInference, mayServeVectors } from '../edge-verdicts';
 import type { Operations } from '../operations';
 import type { KeeperPort } from '../ports';
@@ -9,6 +13,7 @@ import { post, type Answer, type Route } from './server';
 
 const Person = z.object({ by: z.string().min(1).max(200), reason: z.string().min(1).max(2000) });
 const Promote = Person.extend({ acceptDataLoss: z.boolean().optional() });
+const Restore = Person.extend({ at: z.string().min(1).max(100) });
 const Veto = Person.extend({ forSeconds: z.number().min(0).max(MAX_VETO_SECONDS) });
 const PromiseBody = z.object({ from: z.string().min(1), epoch: z.number().int().nonnegative() });
 const PeerApply = z.object({ publishId: z.string().min(1).max(100) });
@@ -19,6 +24,8 @@ export interface RouteOptions {
   readonly keeper: KeeperPort;
   readonly operations: Operations;
   readonly metrics: () => Promise<Answer>;
+  /** What can be restored. */
+  readonly publishes: () => Promise<readonly PublishListing[]>;
   readonly peerSite: string;
 }
 
@@ -50,6 +57,8 @@ export function routes(options: RouteOptions): Route[] {
       return ok(keeper.switching());
     }),
     post('/failover/reprotect', 'operator', Person, async (body) => ok(await operations.reprotect(body))),
+    get('/failover/publishes', 'operator', async () => ok({ publishes: await options.publishes() })),
+    post('/failover/restore', 'operator', Restore, async (body) => ok(await operations.restore(body))),
     post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
     post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),
     get('/peer/status', 'peer', () => ok(view.status())),

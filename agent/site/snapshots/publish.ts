@@ -107,6 +107,13 @@ export class Publisher {
         `${this.options.spec.site} does not hold the lease; only the holder publishes.`,
       );
     }
+    const { rewinding } = this.options.ledger.state;
+    if (rewinding !== null && (rewinding.kept !== null || !final)) {
+      throw new SkippedError(
+        'REWINDING',
+        `${this.options.spec.site} is being brought back to ${rewinding.id}; what is here is not whole.`,
+      );
+    }
     try {
       const manifest = await this.run(epoch, final);
       const info = publishInfo(manifest);

@@ -8,6 +8,7 @@ import { QdrantClient } from '../qdrant/client';
 import { Applier, type ApplyStep } from '../snapshots/apply';
 import { SnapshotNames } from '../snapshots/capture';
 import { Publisher, type PublishStep } from '../snapshots/publish';
+import { Rewinder, type RewindStep } from '../snapshots/rewind';
 import { Staging } from '../snapshots/staging';
 import { siteClock } from '../state/clock';
 import { Ledger } from '../state/ledger';
@@ -38,6 +39,7 @@ export class SiteHalf {
   ledger!: Ledger;
   publishStep: ((step: PublishStep) => Promise<void>) | null = null;
   applyStep: ((step: ApplyStep) => Promise<void>) | null = null;
+  rewindStep: ((step: RewindStep) => Promise<void>) | null = null;
   freeBytes: (() => Promise<number>) | null = null;
   private readonly clients: QdrantClient[] = [];
   private port = 0;
@@ -92,6 +94,21 @@ export class SiteHalf {
       agentVersion: 'test',
       names: new SnapshotNames(siteClock(), 0),
       step: async (step) => this.publishStep?.(step),
+    });
+  }
+
+  rewinder(): Rewinder {
+    return new Rewinder({
+      spec: { site: this.site, peer: { site: this.site === 'uk' ? 'eu' : 'uk', host: '', addresses: [] } },
+      store: this.store,
+      parts: this.store,
+      qdrant: this.client,
+      staging: this.staging(),
+      keeper: this.keeper,
+      ledger: this.ledger,
+      publisher: this.publisher(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      step: async (step) => this.rewindStep?.(step),
     });
   }
 
