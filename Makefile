@@ -4,7 +4,7 @@ SCENARIO ?= region-loss
 TIMINGS ?= compressed
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test unit lint preview drift bench lab lab-down secrets-check curl-check bootstrap clean
+.PHONY: help drill test unit lint preview refusals drift bench lab lab-down secrets-check curl-check bootstrap clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ lint: node_modules ## eslint, prettier, types, import directions, workflows
 preview: node_modules ## plan, policies, budgets and cost: of the stacks that differ (SINCE=REF), of STACKS=..., or PLATFORM=aws: of an example, without an account
 	@if [ "$(PLATFORM)" = aws ]; then npx ts-node --transpile-only lab/aws/preview.ts; \
 	else npx ts-node --transpile-only tools/preview/main.ts $(if $(SINCE),--since "$(SINCE)") $(STACKS); fi
+
+refusals: node_modules ## what a preview on AWS says to settings that it refuses; without an account
+	@npx ts-node --transpile-only lab/aws/refusals.ts
 
 drift: node_modules ## is what is deployed still what the stacks say? (STACKS=...)
 	@npx ts-node --transpile-only tools/preview/main.ts --drift $(STACKS)

@@ -2,14 +2,14 @@
  * All three stacks on AWS, filled in as an engineer would, in a folder of their own, with an emulator in place of the account.
  */
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { startMoto, type Moto } from '../../tools/artifacts/moto';
 import { REPOSITORY } from '../../tools/cache';
 import { ensureEngine, type Engine } from '../../tools/engine';
-import { Bridge, type JsonMap } from '../../tools/plugins/aws/bridge';
+import { type AwsCredentials, Bridge, type JsonMap } from '../../tools/plugins/aws/bridge';
 import { emulatedAwsEnvironment } from '../../tools/plugins/aws/install';
 import type { Stack } from '../../tools/preview/changed';
 import { run } from '../../tools/run';
@@ -49,6 +49,14 @@ const SHARED: Settings = {
   monthlyCostsUsd: { 'uk-primary': 735, 'eu-standby': 700, witness: 15 },
 };
 
+/** A server in the UK that was there before, in a range for documentation. */
+const EXISTING_SERVER = '192.0.2.10';
+
+export interface ExampleOptions {
+  /** `dedicated`: the primary is on a server that exists, the standby and the witness are on AWS. @default aws */
+  readonly primaryOn?: 'aws' | 'dedicated';
+}
+
 /** Stacks, state and emulator of one run; {@link ExampleWorld.dispose} leaves nothing of it. */
 export class ExampleWorld {
   private constructor(
@@ -58,9 +66,10 @@ export class ExampleWorld {
     readonly moto: Moto,
     private readonly bridge: Bridge,
     private readonly addresses: Readonly<Record<string, string>>,
+    private readonly primaryOn: 'aws' | 'dedicated',
   ) {}
 
-  static async start(): Promise<ExampleWorld> {
+  static async start({ primaryOn = 'aws' }: ExampleOptions = {}): Promise<ExampleWorld> {
     await ensurePki();
     const engine = await ensureEngine();
     const moto = await startMoto();
@@ -89,7 +98,12 @@ export class ExampleWorld {
       };
       addresses[site] = String((await bridge.call(call))['PublicIp']);
     }
-    const world = new ExampleWorld(folder, engine, env, moto, bridge, addresses);
+    if (primaryOn === 'dedicated') {
+      addresses['uk-primary'] = EXISTING_SERVER;
+      for (const key of ['operator', 'host'])
+        await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', key, '-f', path.join(folder, key)]);
+    }
+    const world = new ExampleWorld(folder, engine, env, moto, bridge, addresses, primaryOn);
     for (const stack of ['witness', ...SITES] as const) {
       await world.configure(stack);
       await run(engine.pulumi, ['stack', 'init', stack, '--non-interactive', '-C', folder], { env });
@@ -108,13 +122,12 @@ export class ExampleWorld {
 
   /** Writes the stack's file, with `changes` to what the example says. */
   async configure(stack: Stack, changes: Settings = {}): Promise<void> {
-    const own = stack === 'witness' ? { stackKind: 'witness' } : this.siteSettings(stack);
+    const own = stack === 'witness' ? { stackKind: 'witness' } : await this.siteSettings(stack);
     const sites = SITES.map((site) => ({
       site,
       host: `${site.slice(0, 2)}.${ZONE}`,
       addresses: [this.addresses[site]],
-      platform: 'aws',
-      region: REGIONS[site],
+      ...(this.isOnAws(site) ? { platform: 'aws', region: REGIONS[site] } : { platform: 'dedicated' }),
     }));
     const settings: Settings = { ...SHARED, sites, ...own, ...changes };
     const document = {
@@ -126,21 +139,43 @@ export class ExampleWorld {
     await writeFile(this.configFile(stack), stringify(document));
   }
 
-  private siteSettings(site: (typeof SITES)[number]): Settings {
+  private isOnAws(site: (typeof SITES)[number]): boolean {
+    return site !== 'uk-primary' || this.primaryOn === 'aws';
+  }
+
+  private async siteSettings(site: (typeof SITES)[number]): Promise<Settings> {
     const { certificate, key } = certificateOf(site);
     return {
       stackKind: 'site',
       site,
-      awsAmi: 'ami-0123456789abcdef0',
-      awsVpcCidr: site === 'uk-primary' ? '10.20.0.0/16' : '10.21.0.0/16',
       tlsCertificateFile: certificate,
       tlsPrivateKeyFile: key,
+      ...(this.isOnAws(site)
+        ? {
+            awsAmi: 'ami-0123456789abcdef0',
+            awsVpcCidr: site === 'uk-primary' ? '10.20.0.0/16' : '10.21.0.0/16',
+          }
+        : {
+            servers: [{ name: 'uk-1', address: EXISTING_SERVER, hostKey: await this.hostKey() }],
+            sshPrivateKeyFile: path.join(this.folder, 'operator'),
+          }),
     };
   }
 
-  /** Asks the emulator's own API. */
-  ask(service: string, region: string, operation: string, params: JsonMap = {}): Promise<JsonMap> {
-    return this.bridge.call({ service, region, operation, params });
+  private async hostKey(): Promise<string> {
+    const line = await readFile(path.join(this.folder, 'host.pub'), 'utf8');
+    return line.split(' ').slice(0, 2).join(' ');
+  }
+
+  /** Asks the emulator's own API, as the account's owner or as somebody with these credentials. */
+  ask(
+    service: string,
+    region: string,
+    operation: string,
+    params: JsonMap = {},
+    as?: AwsCredentials,
+  ): Promise<JsonMap> {
+    return this.bridge.call({ service, region, operation, params, ...(as === undefined ? {} : { as }) });
   }
 
   async pulumi(args: readonly string[]): Promise<string> {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { progress, REPOSITORY } from '../../tools/cache';
 import { preview } from '../../tools/preview/preview';
 import { STACKS } from '../../tools/preview/changed';
-import { report, type Preview } from '../../tools/preview/report';
+import { report, summary, type Preview } from '../../tools/preview/report';
 import { ExampleWorld } from './example';
 
 async function main(): Promise<void> {
@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     const file = path.join(REPOSITORY, 'preview', 'report.md');
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, report(previews));
+    process.stdout.write(summary(previews));
     progress(`as a comment on a pull request: ${path.relative(process.cwd(), file)}`);
     if (previews.some(({ status }) => status !== 0)) throw new Error('a stack was refused; see above');
   } finally {

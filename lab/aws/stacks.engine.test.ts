@@ -1,8 +1,8 @@
 /** The real engine applies the real program to an emulated AWS, whose own API is then asked for what the design needs. */
 import type { JsonMap } from '../../tools/plugins/aws/bridge';
-import type { Stack } from '../../tools/preview/changed';
 import { refusal } from '../testing/refusal';
 import { ExampleWorld, REGIONS } from './example';
+import { REFUSED_SETTINGS, refusedSettings } from './refusals';
 
 const ALL = ['witness', 'uk-primary', 'eu-standby'] as const;
 const NO_CHANGES = ['--expect-no-changes'];
@@ -233,57 +233,10 @@ describe('three stacks on AWS', () => {
 });
 
 describe('a preview on AWS refuses', () => {
-  const preview = async (stack: Stack, changes: Readonly<Record<string, unknown>>): Promise<string> => {
-    await world.configure(stack, changes);
-    try {
-      const words = ['preview', '--non-interactive', '--color', 'never', '--stack', stack];
-      return await refusal(world.pulumi([...words, ...world.configWords(stack)]));
-    } finally {
-      await world.configure(stack);
-    }
-  };
-  const inIreland = [
-    {
-      site: 'uk-primary',
-      host: 'uk.failover.test',
-      addresses: ['192.0.2.10'],
-      platform: 'aws',
-      region: 'eu-west-1',
-    },
-    {
-      site: 'eu-standby',
-      host: 'eu.failover.test',
-      addresses: ['192.0.2.20'],
-      platform: 'aws',
-      region: 'eu-central-1',
-    },
-  ];
-
-  it.each([
-    [
-      'trap 9: a type that the region does not offer',
-      { sites: inIreland },
-      /does not offer g6\.xlarge in eu-west-1\. Set failover:awsInstanceType to one .* g5\.xlarge/,
-    ],
-    [
-      'more than twice the cost of one region',
-      { monthlyCostsUsd: { 'uk-primary': 735, 'eu-standby': 900, witness: 15 } },
-      /maxCostPercent: got 200; allowed: at least 225: .* = 1650 US dollars a month, 2\.24 times one region/,
-    ],
-    [
-      'a TTL over a minute',
-      { dnsTtlSeconds: 300, rtoSeconds: 900 },
-      /dnsTtlSeconds: got 300; allowed: at most 60/,
-    ],
-    [
-      'a GPU that cannot hold the model',
-      { modelGib: 140 },
-      /awsInstanceType: got "g6\.xlarge"; allowed: a type whose GPUs hold 140 GiB/,
-    ],
-  ])(
-    '%s',
-    async (_what, changes, message) => {
-      expect(await preview('uk-primary', changes)).toMatch(message);
+  it.each(REFUSED_SETTINGS)(
+    '$what',
+    async (refused) => {
+      expect(await refusedSettings(world, refused)).toMatch(refused.says);
     },
     60_000,
   );

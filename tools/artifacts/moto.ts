@@ -37,6 +37,8 @@ export interface Moto {
   /** Such as http://127.0.0.1:34567 */
   readonly endpoint: string;
   readonly python: string;
+  /** From now on S3 asks who calls and heeds the policies of users and roles; `false` ends that. Nothing else does. */
+  authorize(on: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -75,6 +77,13 @@ export async function startMoto({ address = '127.0.0.1', port }: MotoOptions = {
   return {
     endpoint,
     python,
+    async authorize(on) {
+      const answer = await fetch(`${endpoint}/moto-api/reset-auth`, {
+        method: 'POST',
+        body: on ? '0' : 'inf',
+      });
+      if (!answer.ok) throw new Error(`moto answered ${answer.status} when asked to authorize`);
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');

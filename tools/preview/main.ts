@@ -10,7 +10,7 @@ import { ensureEngine } from '../engine';
 import { run } from '../run';
 import { changedStacks, isStack, STACKS, type Stack } from './changed';
 import { preview } from './preview';
-import { report, type Preview } from './report';
+import { report, summary, type Preview } from './report';
 
 async function stacksToLookAt(
   since: string | undefined,
@@ -53,6 +53,7 @@ async function main(): Promise<void> {
   }
   await mkdir(path.dirname(path.resolve(values.report)), { recursive: true });
   await writeFile(values.report, report(previews));
+  process.stdout.write(summary(previews));
   progress(`report: ${values.report}`);
   const refused = previews.filter(({ status }) => status !== 0).map(({ stack }) => stack);
   if (refused.length > 0)

@@ -1,4 +1,4 @@
-import { report, type Preview } from './report';
+import { report, summary, type Preview } from './report';
 
 const OUTPUT = `Previewing update (uk-primary):
  +  pulumi:pulumi:Stack failover-uk-primary create
@@ -32,6 +32,11 @@ describe('the report of a preview', () => {
     expect(text.length).toBeLessThan(65_536);
     expect(text.match(/```/g)).toHaveLength(6);
     expect(text).toContain("the whole plan is in the job's log");
+  });
+
+  it('is summed up for the terminal without the plan', () => {
+    expect(summary([PREVIEW, PREVIEW]).match(/^RTO 210 s/gm)).toHaveLength(2);
+    expect(summary([PREVIEW])).not.toContain('Previewing');
   });
 
   it('says when nothing is touched', () => {

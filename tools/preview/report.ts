@@ -30,18 +30,29 @@ function costDifference({ output, deployedMonthlyUsd }: Preview): string {
   return `cost: ${planned} US dollars a month, deployed ${deployedMonthlyUsd}, difference ${sign}${Math.round(difference * 100) / 100}`;
 }
 
-function section(preview: Preview, limit: number): string {
+function headline(preview: Preview): string[] {
   const { stack, status, output } = preview;
-  const plan =
-    output.length > limit ? `${output.slice(0, limit)}\n… cut; the whole plan is in the job's log` : output;
   const changes = [...output.matchAll(CHANGES)].map(([line]) => line.trim());
   return [
     `### ${stack}: ${status === 0 ? changes.join(', ') || 'no changes' : '**refused**'}`,
     figuresIn(output) ?? 'No budgets: the configuration was refused.',
     costDifference(preview),
+  ];
+}
+
+function section(preview: Preview, limit: number): string {
+  const { output } = preview;
+  const plan =
+    output.length > limit ? `${output.slice(0, limit)}\n… cut; the whole plan is in the job's log` : output;
+  return [
+    ...headline(preview),
     `<details><summary>plan</summary>\n\n\`\`\`\n${plan.replaceAll('```', "'''").trimEnd()}\n\`\`\`\n</details>`,
   ].join('\n\n');
 }
+
+/** What the plans come to, for the terminal, where they have scrolled away. */
+export const summary = (previews: readonly Preview[]): string =>
+  `\n${previews.map((preview) => headline(preview).join('\n')).join('\n\n')}\n\n`;
 
 /** Markdown. */
 export function report(previews: readonly Preview[]): string {

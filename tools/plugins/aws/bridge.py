@@ -1,7 +1,7 @@
 """Calls AWS through the official SDK on behalf of the test-only provider plugin.
 
-One JSON document a line on stdin: {id, service, region, operation, params}; `operation` in boto3's spelling. One a line on
-stdout, in any order: {id, result} or {id, error: {code, message}}. Binary values travel as {"$base64": "…"}.
+One JSON document a line on stdin: {id, service, region, operation, params, as?}; `operation` in boto3's spelling, `as` the
+credentials {accessKey, secretKey, sessionToken?} of somebody else than the account's owner. One a line on stdout, in any order: {id, result} or {id, error: {code, message}}. Binary values travel as {"$base64": "…"}.
 """
 
 import base64
@@ -16,23 +16,26 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 endpoint = sys.argv[1]
-clients: dict[tuple[str, str], object] = {}
+OWNER = {"accessKey": "test", "secretKey": "test"}
+clients: dict[tuple[str, str, str], object] = {}
 making = Lock()
 telling = Lock()
 
 
-def client(service: str, region: str):
+def client(service: str, region: str, who: dict):
+    key = service, region, who["accessKey"]
     with making:
-        if (service, region) not in clients:
-            clients[service, region] = boto3.client(
+        if key not in clients:
+            clients[key] = boto3.client(
                 service,
                 region_name=region,
                 endpoint_url=endpoint,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
+                aws_access_key_id=who["accessKey"],
+                aws_secret_access_key=who["secretKey"],
+                aws_session_token=who.get("sessionToken"),
                 config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 3}, max_pool_connections=16),
             )
-        return clients[service, region]
+        return clients[key]
 
 
 def incoming(value):
@@ -55,7 +58,7 @@ def outgoing(value):
 
 def answer(request: dict) -> None:
     try:
-        call = getattr(client(request["service"], request["region"]), request["operation"])
+        call = getattr(client(request["service"], request["region"], request.get("as") or OWNER), request["operation"])
         told = {"result": call(**incoming(request["params"]))}
     except ClientError as error:
         told = {"error": {"code": error.response["Error"]["Code"], "message": str(error)}}

@@ -22,6 +22,15 @@ export interface AwsCall {
   /** In boto3's spelling, such as `create_bucket`. */
   readonly operation: string;
   readonly params: JsonMap;
+  /** Who calls; absent: the account's owner, whom an emulator asks nothing. */
+  readonly as?: AwsCredentials;
+}
+
+export interface AwsCredentials {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Of a role that was taken on. */
+  readonly sessionToken?: string;
 }
 
 interface Answer {
@@ -62,11 +71,11 @@ export class Bridge {
   }
 
   /** @throws AwsError */
-  async call({ service, region, operation, params }: AwsCall): Promise<JsonMap> {
+  async call({ service, region, operation, params, as }: AwsCall): Promise<JsonMap> {
     const id = this.next++;
     const answer = await new Promise<Answer>((resolve) => {
       this.waiting.set(id, resolve);
-      this.child.stdin.write(`${JSON.stringify({ id, service, region, operation, params })}\n`);
+      this.child.stdin.write(`${JSON.stringify({ id, service, region, operation, params, as })}\n`);
     });
     if (answer.error !== undefined)
       throw new AwsError(answer.error.code, `${service} ${operation} in ${region}: ${answer.error.message}`);
