@@ -71,8 +71,8 @@ export class Background {
 
   async learnPeerParity(parity: Parity): Promise<void> {
     const { ledger } = this.options;
-    const { configHash, modelSha256, qdrantVersion } = parity;
-    const seen = { configHash, modelSha256, qdrantVersion };
+    const { configHash, modelSha256, replacesModelSha256, qdrantVersion } = parity;
+    const seen = { configHash, modelSha256, replacesModelSha256, qdrantVersion };
     if (canonicalJson(ledger.state.peerParity) !== canonicalJson(seen))
       await ledger.update({ peerParity: seen });
   }
@@ -129,7 +129,13 @@ export class Background {
     this.wasHolding = holding;
     if (!took) return;
     const { applied, applying } = ledger.state;
-    if (applied !== null || applying !== null) await ledger.update({ applied: null, applying: null });
+    if (applied === null && applying === null) return;
+    // A site that takes over halfway through an apply has data of no publish.
+    await ledger.update({
+      applied: null,
+      applying: null,
+      basedOn: applying === null ? (applied?.id ?? null) : null,
+    });
   }
 
   /** The peer can take nothing of an older epoch: the first publish of a new one does not wait for the timer. */

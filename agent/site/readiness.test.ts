@@ -13,6 +13,7 @@ const PROMOTABLE: PromotableFacts = {
   runningQdrant: '1.18.3',
   applied: { id: 'p' },
   applying: null,
+  differences: [],
   touching: false,
   dataAgeSeconds: 100,
   rpoSeconds: 3600,
@@ -43,6 +44,27 @@ describe('readiness', () => {
       'INFERENCE_UNKNOWN',
       'VECTORS_FAILING',
     ]);
+  });
+});
+
+describe('promotable while the weights change over', () => {
+  const next = { ...PARITY, modelSha256: 'n', replacesModelSha256: 'm' };
+
+  it('is so on the site that is ahead, and on the one behind, by the word of the newer configuration', () => {
+    expect(reasons({ parity: next })).toEqual([]);
+    expect(reasons({ peerParity: next })).toEqual([]);
+    expect(reasons({ parity: next, peerParity: next })).toEqual([]);
+  });
+
+  it('is not so with weights that nobody said would follow these', () => {
+    const other = { ...PARITY, modelSha256: 'x' };
+    expect(reasons({ parity: next, peerParity: other })).toEqual(['MODEL_MISMATCH']);
+    expect(reasons({ parity: other, peerParity: next })).toEqual(['MODEL_MISMATCH']);
+  });
+
+  it('excuses no other difference', () => {
+    expect(reasons({ parity: { ...next, configHash: 'd' } })).toEqual(['CONFIG_MISMATCH']);
+    expect(reasons({ peerParity: { ...next, qdrantVersion: '1.18.4' } })).toEqual(['QDRANT_MISMATCH']);
   });
 });
 

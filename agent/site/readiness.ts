@@ -38,6 +38,8 @@ export function notReadyReasons(facts: ReadyFacts): Reason[] {
 export interface Parity {
   readonly configHash: string;
   readonly modelSha256: string;
+  /** The version before, while sites change over. */
+  readonly replacesModelSha256?: string | undefined;
   readonly qdrantVersion: string;
 }
 
@@ -53,6 +55,8 @@ export interface PromotableFacts {
   readonly runningQdrant: string | null;
   readonly applied: { readonly id: string } | null;
   readonly applying: { readonly id: string } | null;
+  /** The publish that is here was compared point by point, and this is what was found to be different. */
+  readonly differences: readonly string[];
   readonly touching: boolean;
   readonly dataAgeSeconds: number | null;
   readonly rpoSeconds: number;
@@ -101,6 +105,14 @@ function dataReasons(facts: PromotableFacts): Reason[] {
       },
     ];
   }
+  if (facts.differences.length > 0) {
+    return [
+      {
+        code: 'DATA_DIFFERS',
+        message: `${applied.id} was restored and is not what was published: ${facts.differences.join('; ')}. The next publish replaces it.`,
+      },
+    ];
+  }
   if (dataAgeSeconds === null) {
     return [
       { code: 'DATA_AGE_UNKNOWN', message: `The age of ${applied.id} is unknown until the store answers.` },
@@ -135,7 +147,8 @@ function parityReasons(facts: PromotableFacts): Reason[] {
     });
   } else {
     differ('CONFIG_MISMATCH', 'The configuration hash', parity.configHash, peerParity.configHash);
-    differ('MODEL_MISMATCH', 'The model', parity.modelSha256, peerParity.modelSha256);
+    if (!changingOver(parity, peerParity))
+      differ('MODEL_MISMATCH', 'The model', parity.modelSha256, peerParity.modelSha256);
     differ('QDRANT_MISMATCH', "Qdrant's version", parity.qdrantVersion, peerParity.qdrantVersion);
   }
   if (runningQdrant !== null && runningQdrant !== parity.qdrantVersion) {
@@ -145,6 +158,11 @@ function parityReasons(facts: PromotableFacts): Reason[] {
     });
   }
   return reasons;
+}
+
+/** One site serves a version that the other's is configured to replace: the service goes on with either. */
+function changingOver(one: Parity, other: Parity): boolean {
+  return one.replacesModelSha256 === other.modelSha256 || other.replacesModelSha256 === one.modelSha256;
 }
 
 function canaryReasons(canary: CanaryFacts): Reason[] {

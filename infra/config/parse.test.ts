@@ -95,7 +95,7 @@ describe('an error', () => {
   });
 
   it('says "nothing" instead of an empty value', () => {
-    expect(refusal({ ...SITE, modelPath: '' }).message).toContain('failover:modelPath: got nothing;');
+    expect(refusal({ ...SITE, modelsFolder: '' }).message).toContain('failover:modelsFolder: got nothing;');
   });
 });
 
@@ -123,8 +123,19 @@ describe('what a stack is', () => {
     ['an unknown DNS provider', { dnsProvider: 'bind' }, 'dnsProvider'],
     ['a stack without a server', { servers: [] }, 'servers'],
     [
-      'several servers, which are not built yet',
+      'more servers than the site has addresses',
       { servers: ['a', 'b'].map((name) => ({ name, address: `${name}.test`, hostKey: hostKey() })) },
+      'servers',
+    ],
+    [
+      'one server twice',
+      {
+        servers: ['a', 'a'].map((name) => ({ name, address: `${name}.test`, hostKey: hostKey() })),
+        sites: SITE.sites?.map((site) => ({
+          ...site,
+          addresses: [...site.addresses, `${site.addresses[0]}1`],
+        })),
+      },
       'servers',
     ],
     [
@@ -306,7 +317,13 @@ describe('software', () => {
   });
 
   it('asks a witness for its store and not for a model', () => {
-    const bare = { modelName: '', modelPath: '', modelSha256: '', qdrantArtifact: '', inferenceVenvPath: '' };
+    const bare = {
+      modelName: '',
+      modelsFolder: '',
+      modelSha256: '',
+      qdrantArtifact: '',
+      inferenceVenvPath: '',
+    };
     expect(() => parse({ ...WITNESS, ...bare }, files)).not.toThrow();
     expect(refusesOnly({ versitygwArtifact: '' }, WITNESS)).toMatchObject({ key: 'versitygwArtifact' });
   });

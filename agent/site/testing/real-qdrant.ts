@@ -73,17 +73,22 @@ export class RealQdrant {
     const { child } = this;
     this.child = null;
     if (child?.pid === undefined) return;
-    const endsAt = Date.now() + 10_000;
-    while (signalGroup(child.pid, 'SIGKILL')) {
-      if (Date.now() > endsAt) throw new Error(`processes of group ${child.pid} outlive SIGKILL`);
-      await new Promise((wait) => setTimeout(wait, 10));
-    }
+    await endGroup(child.pid);
   }
 
   async dispose(): Promise<void> {
     await this.kill();
     await this.client.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Kills a group of processes and awaits its end. */
+export async function endGroup(leader: number): Promise<void> {
+  const endsAt = Date.now() + 10_000;
+  while (signalGroup(leader, 'SIGKILL')) {
+    if (Date.now() > endsAt) throw new Error(`processes of group ${leader} outlive SIGKILL`);
+    await new Promise((wait) => setTimeout(wait, 10));
   }
 }
 
@@ -97,7 +102,7 @@ function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const address = server.address();
