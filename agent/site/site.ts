@@ -212,6 +212,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     ledger,
     publisher,
     record,
+    replaced: (names) => names.forEach((name) => digests.tracker.markWhole(name)),
   });
   const operations = new Operations({
     site: spec.site,

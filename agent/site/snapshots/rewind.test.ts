@@ -41,6 +41,20 @@ describe('bringing the data back to an earlier publish', () => {
     expect(points()).toBe(70);
   });
 
+  it('publishes the digest of what it brought back, also where the number of points is the same', async () => {
+    world.uk.useDigests();
+    const digestOf = async (id: string) =>
+      (await world.store.readManifest('uk', id)).manifest.collections[0]?.digest;
+    const good = await publish();
+    await world.uk.write('PUT', '/collections/docs/points?wait=true', {
+      points: [{ id: 7, vector: [1, 2, 3, 4], payload: { n: 'spoilt' } }],
+    });
+    const bad = await publish();
+    expect(await digestOf(bad.id)).not.toEqual(await digestOf(good.id));
+    const back = await rewind(good.id);
+    expect(await digestOf(back.id)).toEqual(await digestOf(good.id));
+  });
+
   it('takes the newest publish up to a time', async () => {
     const { good, later } = await history();
     const listings = await catalogue(world.store, ['uk', 'eu']);

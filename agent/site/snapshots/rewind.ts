@@ -37,6 +37,8 @@ export interface RewinderOptions {
   readonly ledger: Ledger;
   readonly publisher: Pick<Publisher, 'publish'>;
   readonly record: RecordEvent;
+  /** Told which collections were replaced past the gateway: what was known of their points holds no more. */
+  readonly replaced?: (collections: readonly string[]) => void;
   readonly step?: (step: RewindStep) => Promise<void>;
 }
 
@@ -151,6 +153,8 @@ export class Rewinder {
     const step = async (name: RestoreStep): Promise<void> => {
       if (name === 'collection-ready') await this.step('touched');
     };
+    // Before the first touch: one that is cut short has replaced some of them.
+    this.options.replaced?.(manifest.collections.map(({ name }) => name));
     await restore(manifest, { qdrant, staging, guard, step });
     await this.step('verified');
   }

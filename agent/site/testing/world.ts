@@ -152,6 +152,7 @@ export class SiteHalf {
       ledger: this.ledger,
       publisher: this.publisher(),
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      replaced: (names) => names.forEach((name) => this.digests?.tracker.markWhole(name)),
       step: async (step) => this.rewindStep?.(step),
     });
   }
