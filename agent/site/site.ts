@@ -309,7 +309,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
     qdrant,
-    isWritable: () => keeper.isWritable(),
+    isWritable: () => keeper.isWritable() && !isApplying(),
     gatewayPort: () => ports.gateway,
     apiKey: credentials.qdrantKey,
   });
