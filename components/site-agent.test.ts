@@ -33,7 +33,12 @@ const spec = {
     snapshotBucket: 'snaps',
     credentials: 'account' as const,
   },
-  snapshots: { rpoSeconds: 3600, retain: 48, holdWritesSeconds: 5, maxMbitPerSecond: 500 },
+  snapshots: {
+    rpoSeconds: 3600,
+    history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
+    holdWritesSeconds: 5,
+    maxMbitPerSecond: 500,
+  },
   restic: { kind: 'path' as const, path: '/opt/restic' },
   parity: { configHash: 'h', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
   inference: { port: 8000, modelName: 'tiny', startTimeoutSeconds: 600 },

@@ -1,13 +1,18 @@
+import { createHash } from 'node:crypto';
 import { ServerSpec } from '../../infra/contract/site-spec';
+import { ensureArtifact } from './artifact';
 import { checkHost, checkPort } from './checks';
 import { decodeAddress, unitOfCgroup } from './listeners';
 import { ensurePackages, purgePackages } from './packages';
 import { Converger } from './converge';
 import { Journal } from './journal';
 import { failed, MemoryHost, ok } from './testing/memory-host';
-import { SHA256 } from './testing/documents';
+import { fullDocument, makePair, SHA256 } from './testing/documents';
 import { World } from './testing/world';
 import type { Listener } from './port';
+
+const converger = async (host: MemoryHost): Promise<Converger> =>
+  new Converger(host, await Journal.open(host), 'edge', { change: () => undefined });
 
 describe('the server', () => {
   it('is refused when systemd does not run it', async () => {
@@ -74,9 +79,6 @@ describe('a port', () => {
 });
 
 describe('packages', () => {
-  const converger = async (host: MemoryHost): Promise<Converger> =>
-    new Converger(host, await Journal.open(host), 'edge', { change: () => undefined });
-
   it('that no source has are refused with what to do, after the lists were updated', async () => {
     const host = new MemoryHost();
     host.apt.available.delete('haproxy');
@@ -165,6 +167,28 @@ describe('programs', () => {
       world.apply(vectors({ kind: 'url', url: 'https://example.com/qdrant', sha256: SHA256 })),
     ).rejects.toMatchObject({ code: 'artifact-mismatch' });
     expect([...world.host.nodes.keys()].filter((file) => file.endsWith('/download'))).toEqual([]);
+  });
+
+  it('that come as .bz2 are checked, decompressed and made executable', async () => {
+    const host = new MemoryHost();
+    host.handlers.set('sh', ([, , , from, to]) => {
+      expect(host.text(from ?? '')).toBe('downloaded');
+      host.put(to ?? '', 'program', 0o755);
+      return ok();
+    });
+    const sha256 = createHash('sha256').update('downloaded').digest('hex');
+    const artifact = { kind: 'url', url: 'https://example.com/restic.bz2', sha256 } as const;
+    const program = await ensureArtifact(await converger(host), artifact, 'restic');
+    expect(host.text(program)).toBe('program');
+    expect(host.apt.installed.has('bzip2')).toBe(true);
+    expect([...host.nodes.keys()].filter((file) => /download|unpacked/.test(file))).toEqual([]);
+  });
+
+  it('trap 14: of another restic are refused', async () => {
+    const world = new World(() => null);
+    world.host.handlers.set('/opt/restic/restic', () => ok('restic 0.14.0 compiled with go1.19.8\n'));
+    const { objectStore: _store, dns: _dns, ...document } = fullDocument(makePair());
+    await expect(world.apply(document)).rejects.toThrow(/should be restic 0\.18 and says "restic 0\.14/);
   });
 
   it('that are absent are refused', async () => {

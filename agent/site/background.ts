@@ -190,6 +190,7 @@ export class Background {
     const { keeper, ledger, operations } = this.options;
     if (this.resumed || keeper.lease() === null || operations.busy !== null) return;
     this.resumed = true;
+    if (ledger.state.rewinding !== null && heldEpoch(keeper) !== null) await operations.resumeRestore();
     const state = keeper.state();
     if (state === 're-protecting') {
       await operations.reprotect({

@@ -12,6 +12,8 @@ import { Restic } from './snapshots/restic/command';
 import { ResticParts } from './snapshots/restic/parts';
 import { Repository } from './snapshots/restic/repository';
 import { S3SnapshotStore } from './snapshots/s3-store';
+import { Transfers } from './snapshots/transfers';
+import { siteClock } from './state/clock';
 import { readIfPresent, writeDurably } from './state/durable-file';
 
 const STATE_FOLDER = '/var/lib/failover-agent';
@@ -50,6 +52,7 @@ export async function runDaemon(
     maxMbitPerSecond: spec.snapshots.maxMbitPerSecond,
     ...(await authorityFile(spec.store.caCertificate)),
   });
+  const transfers = new Transfers(siteClock(), (line) => logger.info(line));
   const leases = {
     ...store,
     bucket: spec.store.leaseBucket,
@@ -61,11 +64,12 @@ export async function runDaemon(
     credentials,
     logger,
     agentVersion: agentVersion(),
+    transfers,
     folders: { state: STATE_FOLDER, staging: STAGING_FOLDER, requests: AGENT_REQUESTS_DIRECTORY },
     stores: () => ({
       lease,
       snapshots: new S3SnapshotStore({ ...store, bucket: spec.store.snapshotBucket }),
-      parts: new ResticParts(new Repository(restic, spec.site), PARTS_FOLDER),
+      parts: new ResticParts(new Repository(restic, spec.site), PARTS_FOLDER, transfers),
     }),
   };
   if (spec.servers !== undefined) {

@@ -42,13 +42,17 @@ beforeEach(async () => {
     keeper,
     ledger,
     clock,
-    publisher: { publish: (final = false) => (published.push(final), publishWork()) },
+    publisher: {
+      publish: (final = false) => (published.push(final), publishWork()),
+      hurry: () => undefined,
+    },
     applier: {
       apply: (request: ApplyRequest = {}) => (applied.push(request), applyWork()),
       stop: (reason) => void stops.push(reason),
       stopUnlessTouching: (reason) => void stops.push(`unless touching: ${reason}`),
       allow: () => void stops.push('allow'),
     },
+    rewinder: { rewind: async () => INFO, resume: async () => null },
     peer: { apply: (id) => peerWork(id) },
     record: () => undefined,
   });

@@ -41,9 +41,12 @@ import { SharedLineage } from './servers/shared-lineage';
 import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
+import { catalogue } from './snapshots/catalogue';
+import { Rewinder } from './snapshots/rewind';
 import { Staging } from './snapshots/staging';
 import type { PartStore } from './snapshots/parts';
 import type { SnapshotStore } from './snapshots/store';
+import type { Transfers } from './snapshots/transfers';
 import { siteClock } from './state/clock';
 import { WatchedLineage } from './state/watched-lineage';
 import { EventLog } from './state/event-log';
@@ -71,6 +74,8 @@ export interface SiteOptions {
     readonly parts: PartStore;
   };
   readonly logger: Logger;
+  /** What the part store has moved. */
+  readonly transfers?: Transfers;
   readonly agentVersion: string;
   readonly ports?: { readonly agent: number; readonly gateway: number };
   readonly peerOrigin?: (address: string) => string;
@@ -208,17 +213,30 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
+  const rewinder = new Rewinder({
+    spec,
+    store: stores.snapshots,
+    parts: stores.parts,
+    qdrant,
+    staging,
+    keeper,
+    ledger,
+    publisher,
+    record,
+    replaced: (names) => names.forEach((name) => digests.tracker.markWhole(name)),
+  });
   const operations = new Operations({
     site: spec.site,
     keeper,
     publisher,
     applier,
+    rewinder,
     peer,
     ledger,
     clock,
     record,
   });
-  const isApplying = (): boolean => applier.isTouching;
+  const isApplying = (): boolean => applier.isTouching || rewinder.isUnderWay;
   const reports = new ServerReports(clock, REPORT_FRESH_INTERVALS * spec.canary.intervalSeconds * 1000);
   const engineRestart = await engineRestartOf({ spec, folders, clock, record });
   const { inferenceProbe, inference, vectors, edge } = canaries({
@@ -300,6 +318,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     gate,
     unpublishedWrites: () => publisher.unpublishedWrites,
     rpoSeconds: spec.snapshots.rpoSeconds,
+    ...(options.transfers === undefined ? {} : { transfers: options.transfers }),
   });
   outward.measure(metrics.registry);
   digests.measure(metrics.registry);
@@ -324,7 +343,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
     qdrant,
-    isWritable: () => keeper.isWritable(),
+    isWritable: () => keeper.isWritable() && !isApplying(),
     gatewayPort: () => ports.gateway,
     apiKey: credentials.qdrantKey,
   });
@@ -337,6 +356,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         keeper,
         operations,
         peerSite: spec.peer.site,
+        publishes: () => catalogue(stores.snapshots, [spec.site, spec.peer.site]),
         digests: digests.digester,
         diverged: diverged.archive,
         merge: (request) => diverged.merge(request),

@@ -177,7 +177,9 @@ export const ConfigSchema = z.strictObject({
   publishIntervalSeconds: seconds(5, 3600).default(300),
   applyIntervalSeconds: seconds(1, 86_400).default(60),
   copyEstimateSeconds: seconds(0, 86_400).default(120),
-  publishesRetained: wholeNumber('publishes', 2, 10_000).default(288),
+  historyAllHours: wholeNumber('hours', 1, 720).default(2),
+  historyHourlyHours: wholeNumber('hours', 0, 8760).default(48),
+  historyDailyDays: wholeNumber('days', 0, 3650).default(31),
   holdWritesSeconds: seconds(1, 60).default(5),
   replicationMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 100_000).default(500),
 

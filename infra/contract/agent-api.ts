@@ -286,7 +286,7 @@ export interface StatusResponse {
   readonly published: (PublishInfo & { readonly ageSeconds: number }) | null;
   /** Last publish applied and verified here. `dataAgeSeconds` is what would be lost by promoting this site now. */
   readonly applied: (PublishInfo & { readonly dataAgeSeconds: number }) | null;
-  readonly busy: 'publish' | 'apply' | 'switch' | null;
+  readonly busy: 'publish' | 'apply' | 'restore' | 'switch' | null;
   readonly versions: { readonly agent: string; readonly qdrant: string | null; readonly vllm: string | null };
   readonly parity: {
     readonly configHash: string;
@@ -347,6 +347,28 @@ export interface SwitchResponse {
 /** POST /failover/apply → PublishInfo, or 409 {skipped} when there is nothing to apply or this site may not. */
 export interface SkippedResponse {
   readonly skipped: Reason;
+}
+
+/** One of GET /failover/publishes: what can be restored, newest first. */
+export interface PublishListing extends PublishInfo {
+  /** By the publisher's clock, ISO 8601. */
+  readonly at: string;
+  /** It is the one that `latest` names. */
+  readonly latest: boolean;
+}
+export interface PublishesResponse {
+  readonly publishes: readonly PublishListing[];
+}
+
+/**
+ * POST /failover/restore, to the holder: the service's data is to be that of an earlier publish. → PublishInfo of the
+ * publish that then carries it to the standby, or 409 {skipped}.
+ */
+export interface RestoreRequest {
+  /** A publish's id, or an ISO 8601 time: the newest publish up to then. */
+  readonly at: string;
+  readonly by: string;
+  readonly reason: string;
 }
 
 /** POST /peer/promise: "you may go on without the witness". */

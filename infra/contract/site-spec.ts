@@ -228,8 +228,14 @@ export const SiteAgentSpec = z.strictObject({
   }),
   snapshots: z.strictObject({
     rpoSeconds: seconds,
-    /** Publishes kept; the one `latest` names is never removed. */
-    retain: z.number().int().min(2),
+    /** Which publishes are kept: all of some hours, then one an hour, then one a day, counted back from the newest. */
+    history: z
+      .strictObject({
+        allHours: z.number().int().min(1),
+        hourlyHours: z.number().int().nonnegative(),
+        dailyDays: z.number().int().nonnegative(),
+      })
+      .default({ allHours: 2, hourlyHours: 48, dailyDays: 31 }),
     /** Longest that writes are held while snapshots are cut; past it they go on and counts become bounds. */
     holdWritesSeconds: seconds.default(5),
     /** Bound on what a publish sends and, separately, on what an apply receives; 0 is none. */

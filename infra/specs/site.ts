@@ -196,7 +196,11 @@ function agentSpec(
     },
     snapshots: {
       rpoSeconds: settings.rpoSeconds,
-      retain: settings.publishesRetained,
+      history: {
+        allHours: settings.historyAllHours,
+        hourlyHours: settings.historyHourlyHours,
+        dailyDays: settings.historyDailyDays,
+      },
       holdWritesSeconds: settings.holdWritesSeconds,
       maxMbitPerSecond: settings.replicationMaxMbitPerSecond,
     },

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
+import { addDataCommands } from './commands-data';
 import { addDrillCommands } from './commands-drill';
 import { addMergeCommand } from './commands-merge';
 import { addModelCommands } from './commands-model';
@@ -28,6 +29,7 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
     });
   addContextCommands(root);
   addControlCommands(root);
+  addDataCommands(root);
   addMergeCommand(root);
   addDrillCommands(root);
   addModelCommands(root);

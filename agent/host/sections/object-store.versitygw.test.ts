@@ -24,6 +24,12 @@ const program =
     process.env['FAILOVER_CACHE'] ?? path.join(__dirname, '../../../.cache'),
     'toolchain/versitygw-1.8.0/versitygw',
   );
+const restic =
+  process.env['RESTIC_BIN'] ??
+  path.join(
+    process.env['FAILOVER_CACHE'] ?? path.join(__dirname, '../../../.cache'),
+    'toolchain/restic-0.18.0/restic',
+  );
 const missing = fs.existsSync(program) ? null : `${program} is absent`;
 const describeWithStore = missing === null ? describe : describe.skip;
 
@@ -219,6 +225,43 @@ describeWithStore(`the object store${missing === null ? '' : ` (skipped: ${missi
         await attempt(uk().send(new DeleteObjectCommand({ Bucket: snapshotBucket, Key: 'latest' }))),
       ).toBe('AccessDenied');
     });
+
+    const itWithRestic = fs.existsSync(restic) ? it : it.skip;
+    itWithRestic(
+      'keeps a repository of its own, reads the other’s, and can write nothing into that',
+      async () => {
+        fs.writeFileSync(path.join(folder, 'repository-key'), 'key');
+        fs.writeFileSync(path.join(folder, 'file'), 'content');
+        const run = async (account: (typeof ACCOUNTS)[number], site: string, ...args: string[]) => {
+          const repository = `s3:https://127.0.0.1:${port}/${SPEC.snapshotBucket}/${site}/restic`;
+          const child = spawn(
+            restic,
+            [
+              ...['--repo', repository, '--password-file', 'repository-key', '--no-cache', '--insecure-tls'],
+              ...['-o', 's3.bucket-lookup=path', '-o', `s3.region=${SPEC.region}`, ...args],
+            ],
+            {
+              cwd: folder,
+              env: { AWS_ACCESS_KEY_ID: account.access, AWS_SECRET_ACCESS_KEY: account.secret },
+              stdio: 'ignore',
+            },
+          );
+          const [code] = (await once(child, 'close')) as [number];
+          return code;
+        };
+        const [ukAccount, euAccount] = ACCOUNTS as [(typeof ACCOUNTS)[number], (typeof ACCOUNTS)[number]];
+        expect(await run(ukAccount, 'uk-primary', 'init')).toBe(0);
+        expect(await run(ukAccount, 'uk-primary', 'backup', 'file')).toBe(0);
+        expect(await run(ukAccount, 'uk-primary', 'forget', '--keep-last', '1', '--prune')).toBe(0);
+        expect(await run(euAccount, 'uk-primary', '--no-lock', 'restore', 'latest', '--target', 'out')).toBe(
+          0,
+        );
+        expect(fs.readFileSync(path.join(folder, 'out', 'file'), 'utf8')).toBe('content');
+        expect(await run(euAccount, 'uk-primary', '--no-lock', 'backup', 'file')).not.toBe(0);
+        expect(await run(euAccount, 'eu-standby', 'init')).toBe(0);
+      },
+      120_000,
+    );
 
     it('does not change what it may do, and no stranger gets in', async () => {
       const policy = JSON.stringify({

@@ -86,7 +86,7 @@ export function fullDocument(pair: { certificate: string; privateKey: string }):
         leaseBucket: 'failover-lease',
         snapshotBucket: 'failover-snapshots',
       },
-      snapshots: { rpoSeconds: 3600, retain: 3 },
+      snapshots: { rpoSeconds: 3600 },
       restic: { kind: 'path', path: '/opt/restic/restic' },
       parity: { configHash: 'c', modelSha256: SHA256, qdrantVersion: '1.18.3' },
       inference: { port: 8000, modelName: 'tiny' },

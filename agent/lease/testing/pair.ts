@@ -106,7 +106,12 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
       snapshotBucket: 's',
       credentials: 'account',
     },
-    snapshots: { rpoSeconds: 60, retain: 2, holdWritesSeconds: 1, maxMbitPerSecond: 0 },
+    snapshots: {
+      rpoSeconds: 60,
+      history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
+      holdWritesSeconds: 1,
+      maxMbitPerSecond: 0,
+    },
     restic: { kind: 'path', path: '/opt/restic' },
     parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
     inference: { port: 8000, modelName: 'm', startTimeoutSeconds: 600 },

@@ -164,6 +164,7 @@ export class Applier {
       await ledger.update({
         applied: { ...info, anchor: found.anchor, via: 'apply' },
         applying: null,
+        rewinding: null,
         lastGood: manifest.id,
       });
       await this.step('recorded');

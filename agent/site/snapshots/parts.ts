@@ -48,7 +48,7 @@ export interface PartStore {
   /** Bytes that a fetch would add to what the store keeps on this machine between fetches. */
   room(manifest: Manifest): Promise<number>;
   /** Drops whatever of this site's belongs to none of these publishes. */
-  retain(publishIds: readonly string[]): Promise<void>;
+  retain(publishIds: readonly string[], signal?: AbortSignal): Promise<void>;
 }
 
 export class PartCorruptError extends AgentError {

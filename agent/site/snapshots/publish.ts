@@ -23,6 +23,7 @@ import {
   type CutShard,
   type ShardList,
 } from './capture';
+import { surplus } from './history';
 import {
   newPublishId,
   publishInfo,
@@ -48,6 +49,9 @@ export const PUBLISH_STEPS = [
   'pruned',
 ] as const;
 export type PublishStep = (typeof PUBLISH_STEPS)[number];
+
+/** Removing old publishes reads the repository's whole index: not after each. */
+const PRUNE_EVERY_MS = 3_600_000;
 
 export class PublishConflictError extends AgentError {
   readonly code = 'PUBLISH_CONFLICT';
@@ -75,6 +79,8 @@ export class Publisher {
   private acknowledgedAtCut = 0;
 
   private readonly names: SnapshotNames;
+  private pruneAtMs = Number.NEGATIVE_INFINITY;
+  private pruning: AbortController | null = null;
 
   constructor(private readonly options: PublisherOptions) {
     this.names = options.names ?? new SnapshotNames(options.clock);
@@ -95,6 +101,12 @@ export class Publisher {
     return this.acknowledged - this.acknowledgedAtCut;
   }
 
+  /** Somebody waits for a publish under way: what it still clears up can be cleared up later. */
+  hurry(): void {
+    this.pruning?.abort(new PublishConflictError('Pruning gives way to a switch; the next publish prunes.'));
+    if (this.pruning !== null) this.pruneAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** @param final the last publish of a hand-over, made while the keeper refuses new writes */
   async publish(final = false): Promise<PublishInfo> {
     const { keeper, record } = this.options;
@@ -103,6 +115,13 @@ export class Publisher {
       throw new SkippedError(
         'NOT_HOLDER',
         `${this.options.spec.site} does not hold the lease; only the holder publishes.`,
+      );
+    }
+    const { rewinding } = this.options.ledger.state;
+    if (rewinding !== null && (rewinding.kept !== null || !final)) {
+      throw new SkippedError(
+        'REWINDING',
+        `${this.options.spec.site} is being brought back to ${rewinding.id}; what is here is not whole.`,
       );
     }
     try {
@@ -217,7 +236,7 @@ export class Publisher {
     const info = publishInfo(manifest);
     await ledger.update({ published: { ...info, anchor: this.ageNow(cut) } });
     await this.step('recorded');
-    await this.prune(id);
+    await this.prune(epoch);
     await this.step('pruned');
     return manifest;
   }
@@ -305,19 +324,30 @@ export class Publisher {
     return anchorAge(clock, (clock.monotonicMs() - cut.takenAtMs) / 1000);
   }
 
-  /** Own publishes only; a failure to prune is no failure to publish. */
-  private async prune(current: string): Promise<void> {
-    const { store, parts, spec, record } = this.options;
+  /** Own publishes only, and only while still the holder; a failure to prune is no failure to publish. */
+  private async prune(epoch: number): Promise<void> {
+    const { store, parts, spec, record, clock } = this.options;
+    const now = clock.monotonicMs();
+    if (now < this.pruneAtMs) return;
+    this.pruneAtMs = now + PRUNE_EVERY_MS;
+    const pruning = new AbortController();
+    this.pruning = pruning;
     try {
       const ids = await store.listPublishes(spec.site);
-      const others = ids.filter((id) => id !== current);
-      const surplus = others.slice(0, Math.max(0, others.length - (spec.snapshots.retain - 1)));
-      if (surplus.length === 0) return;
+      const latest = (await store.readLatest())?.pointer.publishId;
+      const extra = surplus(ids, spec.snapshots.history).filter((id) => id !== latest);
+      if (extra.length === 0) return;
+      this.mustStillHold(epoch);
       // The manifest goes first: what is left of a removal that was cut short must not look like a publish.
-      for (const id of surplus) await store.removePublish(spec.site, id);
-      await parts.retain(ids.filter((id) => !surplus.includes(id)));
+      for (const id of extra) await store.removePublish(spec.site, id);
+      await parts.retain(
+        ids.filter((id) => !extra.includes(id)),
+        pruning.signal,
+      );
     } catch (error) {
-      record('alert', `old publishes could not be removed: ${messageOf(error)}`);
+      if (!pruning.signal.aborted) record('alert', `old publishes could not be removed: ${messageOf(error)}`);
+    } finally {
+      this.pruning = null;
     }
   }
 

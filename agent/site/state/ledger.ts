@@ -55,6 +55,20 @@ const LedgerState = z.object({
   applied: Publish.extend({ anchor: Anchor, via: z.enum(['apply', 'hand-over']) }).nullable(),
   /** Set before the first touch of Qdrant and cleared after verification: while set, the data cannot be trusted. */
   applying: z.object({ id: z.string(), site: z.string(), epoch: z.number() }).nullable(),
+  /**
+   * The holder's own data is being brought back to an earlier publish. Nothing is touched before `kept` names the publish
+   * of what was there.
+   */
+  rewinding: z
+    .object({
+      id: z.string(),
+      site: z.string(),
+      by: z.string(),
+      reason: z.string(),
+      kept: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   /** The publish whose verified parts are kept in the staging folder for going back to. */
   lastGood: z.string().nullable(),
   /** Data of this site's own that was set aside before being overwritten, newest last. */
@@ -92,6 +106,7 @@ const EMPTY: LedgerState = {
   publishing: null,
   applied: null,
   applying: null,
+  rewinding: null,
   lastGood: null,
   setAside: [],
   basedOn: null,

@@ -5,6 +5,8 @@ import { CREDENTIALS } from '../../lease/testing/versitygw';
 import { Restic } from '../snapshots/restic/command';
 import { ResticParts } from '../snapshots/restic/parts';
 import { Repository } from '../snapshots/restic/repository';
+import { Transfers } from '../snapshots/transfers';
+import { siteClock } from '../state/clock';
 import { scratchFolder } from './scratch';
 
 /** RESTIC_BIN, or what the toolchain has; undefined when there is neither. */
@@ -23,6 +25,7 @@ export interface TestRestic {
   readonly restic: Restic;
   readonly repository: Repository;
   readonly parts: ResticParts;
+  readonly transfers: Transfers;
   /** Where the parts' own folders are. */
   readonly root: string;
 }
@@ -46,5 +49,6 @@ export function testRestic(
   });
   const root = options.root ?? join(folder, 'parts');
   const repository = new Repository(restic, site);
-  return { restic, repository, parts: new ResticParts(repository, root), root };
+  const transfers = new Transfers(siteClock(), () => undefined);
+  return { restic, repository, parts: new ResticParts(repository, root, transfers), root, transfers };
 }

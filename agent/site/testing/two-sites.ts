@@ -165,7 +165,11 @@ export class TestSite {
         leaseBucket: 'lease',
         snapshotBucket: 'snapshots',
       },
-      snapshots: { rpoSeconds: 60, retain: 3, holdWritesSeconds: 2 },
+      snapshots: {
+        rpoSeconds: 60,
+        history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
+        holdWritesSeconds: 2,
+      },
       restic: { kind: 'path', path: '/opt/restic' },
       parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion: setup.qdrantVersion },
       inference: { port: this.enginePort, modelName: 'tiny' },

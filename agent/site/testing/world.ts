@@ -10,6 +10,7 @@ import { QdrantClient } from '../qdrant/client';
 import { Applier, type ApplyStep } from '../snapshots/apply';
 import { SnapshotNames } from '../snapshots/capture';
 import { Publisher, type PublishStep } from '../snapshots/publish';
+import { Rewinder, type RewindStep } from '../snapshots/rewind';
 import { Staging } from '../snapshots/staging';
 import { siteClock } from '../state/clock';
 import { Ledger } from '../state/ledger';
@@ -20,7 +21,7 @@ import { scratchFolder } from './scratch';
 
 export const SNAPSHOTS: SiteAgentSpec['snapshots'] = {
   rpoSeconds: 3600,
-  retain: 2,
+  history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
   holdWritesSeconds: 1,
   maxMbitPerSecond: 0,
 };
@@ -44,6 +45,7 @@ export class SiteHalf {
   peer: SiteHalf | null = null;
   publishStep: ((step: PublishStep) => Promise<void>) | null = null;
   applyStep: ((step: ApplyStep) => Promise<void>) | null = null;
+  rewindStep: ((step: RewindStep) => Promise<void>) | null = null;
   freeBytes: (() => Promise<number>) | null = null;
   private readonly clients: QdrantClient[] = [];
   private port = 0;
@@ -136,6 +138,22 @@ export class SiteHalf {
       ...(this.digests === null ? {} : { digests: this.digests.digester }),
       names: new SnapshotNames(siteClock(), 0),
       step: async (step) => this.publishStep?.(step),
+    });
+  }
+
+  rewinder(): Rewinder {
+    return new Rewinder({
+      spec: { site: this.site, peer: { site: this.site === 'uk' ? 'eu' : 'uk', host: '', addresses: [] } },
+      store: this.store,
+      parts: this.store,
+      qdrant: this.client,
+      staging: this.staging(),
+      keeper: this.keeper,
+      ledger: this.ledger,
+      publisher: this.publisher(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      replaced: (names) => names.forEach((name) => this.digests?.tracker.markWhole(name)),
+      step: async (step) => this.rewindStep?.(step),
     });
   }
 

@@ -1,6 +1,5 @@
 /** Runs the backup engine against one site's repository. Keys reach it by a file and its own environment only. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { AgentError } from '../../../shared/errors';
@@ -60,8 +59,9 @@ const ENVIRONMENT = {
 export class Restic {
   constructor(private readonly options: ResticOptions) {}
 
-  /** @returns the lines that are not JSON, for commands that have such */
+  /** @returns what it said, but for its reports of progress */
   async run(site: string, args: readonly string[], options: RunOptions = {}): Promise<Message[]> {
+    options.signal?.throwIfAborted();
     const { account } = this.options;
     const child = spawn(this.options.program, [...this.globalArguments(site), ...args], {
       env: {
@@ -72,7 +72,7 @@ export class Restic {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGKILL' as const }),
     });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-4000)));
@@ -84,15 +84,22 @@ export class Restic {
         else messages.push(message);
       }
     });
-    const [code] = (await once(child, 'close').catch((cause: unknown) => {
-      if (options.signal?.aborted === true) throw options.signal.reason;
-      throw new RepositoryError(
-        `${this.options.program} could not be started: ${messageOf(cause)}. Apply the stack again.`,
-        { cause },
-      );
-    })) as [number | null];
+    const code = await this.endOf(child);
+    options.signal?.throwIfAborted();
     if (code !== 0) throw failure(site, args[0] ?? '', code, said);
     return messages;
+  }
+
+  /** An abort is an error of the child's as well; its end is what counts, so that nothing runs on behind a refusal. */
+  private endOf(child: ChildProcess): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      child.once('close', resolve);
+      child.once('error', (cause) => {
+        if (child.pid !== undefined) return;
+        const message = `${this.options.program} could not be started: ${messageOf(cause)}. Apply the stack again.`;
+        reject(new RepositoryError(message, { cause }));
+      });
+    });
   }
 
   private globalArguments(site: string): string[] {

@@ -49,8 +49,12 @@ suite(`parts kept by ${name}`, () => {
     expect(await fetched(eu, first)).toBe('whole');
     shard.change();
     const second = await publish('second', [shard.source()]);
+    const before = [uk.transfers.total('publish').bytes, eu.transfers.total('apply').bytes];
     expect(await fetched(eu, second)).toBe('whole');
-    expect(readFileSync(join(eu.root, 'incoming', 'my%20docs', '0', 'small'), 'utf8')).toBe('changed');
+    expect(before[0]).toBeGreaterThan(2_000_000);
+    const fetchedBytes = eu.transfers.total('apply').bytes - (before[1] ?? 0);
+    expect(fetchedBytes).toBeLessThan(100_000);
+    expect(readFileSync(join(eu.root, 'incoming', 'my%20docs', '0', 'small'), 'utf8')).toBe('has changed');
     expect(readdirSync(join(uk.root, 'outgoing', '..'))).toEqual(expect.not.arrayContaining(['outgoing']));
   });
 
@@ -147,7 +151,7 @@ class Shard {
   }
 
   change(): void {
-    this.write('small', 'changed');
+    this.write('small', 'has changed');
   }
 
   source(): PartSource {

@@ -21,6 +21,7 @@ import {
 } from '../parts';
 import { unpack } from './archive';
 import { packCanonically } from './canonical-tar';
+import type { Transfers } from '../transfers';
 import type { Repository } from './repository';
 
 /** Unpacking and digesting are bound by disk and one processor each. */
@@ -32,6 +33,7 @@ export class ResticParts implements PartStore {
     private readonly repository: Repository,
     /** On the disk of Qdrant's snapshots. */
     private readonly root: string,
+    private readonly transfers: Transfers,
   ) {}
 
   async put(publishId: string, sources: readonly PartSource[]): Promise<StoredParts> {
@@ -48,7 +50,10 @@ export class ResticParts implements PartStore {
       });
       // A publish without a shard is a snapshot too, and restic refuses empty ones.
       await writeFile(join(outgoing, 'publish'), `${publishId}\n`);
-      const { snapshot } = await this.repository.backup(outgoing, publishId);
+      const snapshot = await this.transfers.measure('publish', async (progress) => {
+        const backup = await this.repository.backup(outgoing, publishId, progress);
+        return { result: backup.snapshot, bytes: backup.bytesAdded };
+      });
       return { snapshot, parts };
     } finally {
       await rm(outgoing, { recursive: true, force: true });
@@ -85,8 +90,8 @@ export class ResticParts implements PartStore {
     return bytes;
   }
 
-  retain(publishIds: readonly string[]): Promise<void> {
-    return this.repository.retain(new Set(publishIds));
+  retain(publishIds: readonly string[], signal?: AbortSignal): Promise<void> {
+    return this.repository.retain(new Set(publishIds), signal);
   }
 
   private get incoming(): string {
@@ -102,7 +107,12 @@ export class ResticParts implements PartStore {
   ): Promise<[PartKey, PartCorruptError][]> {
     if (wanted.length === 0) return [];
     await mkdir(this.incoming, { recursive: true });
-    await this.repository.restore(manifest.site, manifest.snapshot, this.incoming, { trust, signal });
+    const { site, snapshot } = manifest;
+    await this.transfers.measure('apply', async (progress) => {
+      const options = { trust, signal, progress };
+      const bytes = await this.repository.restore(site, snapshot, this.incoming, options);
+      return { result: undefined, bytes };
+    });
     const refused: [PartKey, PartCorruptError][] = [];
     await inParallel(wanted, async (key) => {
       signal?.throwIfAborted();

@@ -1,6 +1,5 @@
 /** One backup repository per site at the object store. A site writes its own only, and reads the other's without a lock. */
 import { z } from 'zod';
-import type { RunOptions } from './command';
 import {
   RepositoryError,
   RepositoryLockedError,
@@ -14,7 +13,26 @@ const BackupSummary = z.object({
   snapshot_id: z.string().regex(/^[0-9a-f]{64}$/),
   data_added_packed: z.number(),
 });
+const RestoreSummary = z.object({
+  message_type: z.literal('summary'),
+  bytes_restored: z.number().default(0),
+});
+const Status = z.object({
+  bytes_done: z.number().optional(),
+  bytes_restored: z.number().optional(),
+  total_bytes: z.number(),
+});
 const Snapshot = z.object({ id: z.string(), tags: z.array(z.string()).optional() });
+
+/** Told every second or so while something goes on. */
+export type Progress = (done: number, total: number) => void;
+
+export interface RestoreOptions {
+  /** Files with the snapshot's size and time are taken for unchanged without being read. */
+  readonly trust: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly progress?: Progress;
+}
 
 export interface Backup {
   readonly snapshot: string;
@@ -32,9 +50,10 @@ export class Repository {
    * Everything in the folder as one snapshot, made with the repository where there is none. Contents are compared, not
    * times: those that come out of a shard's snapshot are cut to a second.
    */
-  async backup(folder: string, tag: string): Promise<Backup> {
+  async backup(folder: string, tag: string, progress: Progress = ignore): Promise<Backup> {
     const args = ['backup', '--force', '--no-scan', '--host', this.site, '--tag', tag, '.'];
-    const run = () => this.restic.run(this.site, args, { cwd: folder });
+    const onMessage = reportTo(progress);
+    const run = () => this.restic.run(this.site, args, { cwd: folder, onMessage });
     const messages = await run().catch(async (error: unknown) => {
       if (error instanceof RepositoryMissingError) await this.restic.run(this.site, ['init']);
       else if (error instanceof RepositoryLockedError) await this.unlock();
@@ -52,14 +71,14 @@ export class Repository {
   /**
    * Makes a folder what a snapshot of any site's repository holds, fetching only what differs.
    *
-   * @param trust files with the snapshot's size and time are taken for unchanged without being read
+   * @returns bytes of files and parts of files that were written
    */
   async restore(
     site: string,
     snapshot: string,
     folder: string,
-    { trust, ...options }: RunOptions & { readonly trust: boolean },
-  ): Promise<void> {
+    { trust, signal, progress = ignore }: RestoreOptions,
+  ): Promise<number> {
     const overwrite = trust ? 'if-changed' : 'always';
     const args = [
       '--no-lock',
@@ -72,18 +91,20 @@ export class Repository {
       '--delete',
       '--sparse',
     ];
-    await this.restic.run(site, args, options);
+    const messages = await this.restic.run(site, args, { signal, onMessage: reportTo(progress) });
+    return find(messages, RestoreSummary)?.bytes_restored ?? 0;
   }
 
   /** Drops every snapshot without one of these tags, and what only they needed. */
-  async retain(tags: ReadonlySet<string>): Promise<void> {
+  async retain(tags: ReadonlySet<string>, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     await this.unlock();
     const messages = await this.restic.run(this.site, ['--no-lock', 'snapshots']);
     const surplus = messages
       .map((message) => Snapshot.parse(message))
       .filter((snapshot) => !snapshot.tags?.some((tag) => tags.has(tag)))
       .map(({ id }) => id);
-    if (surplus.length > 0) await this.restic.run(this.site, ['forget', '--prune', ...surplus]);
+    if (surplus.length > 0) await this.restic.run(this.site, ['forget', '--prune', ...surplus], { signal });
   }
 
   /** Locks whose process is gone; nobody else's. */
@@ -98,4 +119,17 @@ function find<T extends z.ZodType>(messages: readonly Message[], schema: T): z.o
     if (parsed.success) return parsed.data;
   }
   return undefined;
+}
+
+function ignore(): void {
+  /* nobody asked to be told */
+}
+
+function reportTo(progress: Progress): (message: Message) => void {
+  return (message) => {
+    const status = Status.safeParse(message);
+    if (!status.success) return;
+    const { bytes_done: sent, bytes_restored: restored, total_bytes: total } = status.data;
+    progress(sent ?? restored ?? 0, total);
+  };
 }
