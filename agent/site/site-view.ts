@@ -4,6 +4,8 @@ import {
   type AgentEvent,
   type CanaryPart,
   type CanaryStatus,
+  type DigestStatus,
+  type DivergedSummary,
   type Health,
   type PromotableResponse,
   type ReadyzResponse,
@@ -39,6 +41,8 @@ export interface SiteViewOptions {
   readonly events: () => readonly AgentEvent[];
   /** Of what the agent calls outside, where it does. */
   readonly outward?: () => Pick<StatusResponse, 'dnsRecord' | 'alerts'>;
+  readonly digest: () => DigestStatus;
+  readonly diverged: () => readonly DivergedSummary[];
   readonly record: RecordEvent;
 }
 
@@ -73,6 +77,7 @@ export class SiteView {
       runningQdrant: this.options.versions().qdrant,
       applied,
       applying,
+      differences: this.differences(),
       touching: this.options.isApplying(),
       dataAgeSeconds: this.dataAgeSeconds(),
       rpoSeconds: spec.snapshots.rpoSeconds,
@@ -152,9 +157,17 @@ export class SiteView {
       versions: this.options.versions(),
       parity: spec.parity,
       switching: keeper.switching(),
+      digest: this.options.digest(),
+      diverged: this.options.diverged(),
       ...this.options.outward?.(),
       events: this.options.events(),
     };
+  }
+
+  /** What the data here was found to have otherwise than it was published. */
+  differences(): readonly string[] {
+    const { verdict } = this.options.digest();
+    return verdict?.result === 'different' ? verdict.details : [];
   }
 
   holds(): boolean {

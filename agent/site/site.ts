@@ -14,6 +14,8 @@ import { InferenceProbe } from './canary/inference-probe';
 import { VectorsProbe } from './canary/vectors-probe';
 import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
+import { Digests } from './digest/digests';
+import { Diverged } from './diverged/diverged';
 import { WriteGate } from './gateway/write-gate';
 import { WriteGateway } from './gateway/write-gateway';
 import { KeyCheck } from './keys';
@@ -21,7 +23,7 @@ import { Metrics } from './metrics';
 import { Operations } from './operations';
 import { Outward } from './outward';
 import { PeerClient } from './peer/client';
-import type { RecordEvent, SiteClock } from './ports';
+import { heldEpoch, type RecordEvent, type SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
 import { EngineRestart } from './recovery/engine-restart';
 import { RestartLog } from './recovery/restart-log';
@@ -124,6 +126,15 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     },
   });
 
+  const digests = new Digests({
+    qdrant,
+    ledger,
+    clock,
+    record,
+    folder: join(folders.state, 'digests'),
+    isHolder: () => heldEpoch(keeper) !== null,
+    askPeer: (request) => peer.digestBucket(request),
+  });
   const publisher = new Publisher({
     spec,
     store: stores.snapshots,
@@ -134,6 +145,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
     agentVersion: options.agentVersion,
+    digests: digests.digester,
     ...(options.step?.publish === undefined ? {} : { step: options.step.publish }),
   });
   const staging = new Staging(folders.staging);
@@ -148,6 +160,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
     claimPending: () => lineage.claimPending,
     learnParity: (parity) => background.learnPublishedParity(parity),
+    digests: digests.check,
+    digestFolder: digests.folder,
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
@@ -204,6 +218,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
     events: () => events.list(),
     outward: () => outward.status(),
+    digest: () => digests.status(),
+    diverged: () => ledger.state.setAside,
     record,
   });
   const outward: Outward = new Outward({
@@ -225,6 +241,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     rpoSeconds: spec.snapshots.rpoSeconds,
   });
   outward.measure(metrics.registry);
+  digests.measure(metrics.registry);
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -234,6 +251,17 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     isApplying,
     counters: metrics.gateway(),
     onAcknowledged: () => publisher.countWrite(),
+    observe: (request) => digests.observe(request),
+  });
+  const diverged = new Diverged({
+    site: spec.site,
+    ledger,
+    clock,
+    record,
+    qdrant,
+    isWritable: () => keeper.isWritable(),
+    gatewayPort: () => ports.gateway,
+    apiKey: credentials.qdrantKey,
   });
   const api = new ApiServer({
     logger,
@@ -243,12 +271,18 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       keeper,
       operations,
       peerSite: spec.peer.site,
+      digests: digests.digester,
+      diverged: diverged.archive,
+      merge: (request) => diverged.merge(request),
       metrics: async () => ({ status: 200, text: await metrics.text() }),
     }),
   });
 
   const wanted = options.ports ?? { agent: AGENT_PORT, gateway: GATEWAY_PORT };
-  const ports = { gateway: await gateway.listen(wanted.gateway), agent: await api.listen(wanted.agent) };
+  const ports: Site['ports'] = {
+    gateway: await gateway.listen(wanted.gateway),
+    agent: await api.listen(wanted.agent),
+  };
   engineRestart.start();
   inference.start();
   vectors.start();
@@ -276,8 +310,14 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         background.stop(),
         outward.stop(),
       ]);
-      await engineRestart.settled();
-      await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
+      await Promise.all([engineRestart.settled(), digests.stop()]);
+      await Promise.all([
+        inferenceProbe.close(),
+        diverged.close(),
+        qdrant.close(),
+        peer.close(),
+        stores.snapshots.close(),
+      ]);
       await events.flush();
     },
   };

@@ -25,6 +25,7 @@ const ALL = 'all';
 interface DrillFlags {
   readonly faultCommand?: string;
   readonly failback: boolean;
+  readonly merge: boolean;
   readonly by?: string;
   readonly points: string;
   readonly baseline: string;
@@ -49,6 +50,7 @@ export function addDrillCommands(root: Command): void {
     )
     .option('--fault-command <command>', 'runs faults, e.g. "lab/lab fault"; without it only planned-switch')
     .option('--no-failback', 'leave the service at the other site')
+    .option('--no-merge', 'leave the writes that only the lost holder had set aside')
     .option('--by <name>', 'who drills; recorded in the lease history (default: your login)')
     .option('--points <n>', 'points to seed', '200')
     .option('--baseline <seconds>', 'quiet time before the fault', '5')
@@ -113,6 +115,7 @@ function drillOptions(
 ): Omit<DrillOptions, 'scenario'> {
   return {
     failback: flags.failback,
+    merge: flags.merge,
     by: flags.by ?? os.userInfo().username,
     points: whole('--points', flags.points, 1, 900_000),
     baselineSeconds: number('--baseline', flags.baseline),

@@ -4,6 +4,7 @@ import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
 import { addDrillCommands } from './commands-drill';
 import { addModelCommands } from './commands-model';
+import { addMergeCommand } from './commands-merge';
 import { EXIT } from './errors';
 import { report } from './report-error';
 
@@ -26,6 +27,7 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
     });
   addContextCommands(root);
   addControlCommands(root);
+  addMergeCommand(root);
   addDrillCommands(root);
   addModelCommands(root);
   return root;

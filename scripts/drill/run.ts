@@ -15,6 +15,7 @@ import { DnsWatcher, StatusWatcher } from './clients/watchers';
 import { DrillCollection } from './collection';
 import { Disturbance } from './disturbance';
 import { Repairs } from './fault';
+import { mergeAfterDrill } from './merge';
 import type { DrillOptions, DrillPorts, DrillResult } from './ports';
 import { codeOf, describeWorld, newMarks, type DataCheck, type DrillRecord } from './record';
 import { Recorder } from './recorder';
@@ -51,6 +52,7 @@ class DrillRun {
   private readonly repairs: Repairs;
   private afterFailover: DataCheck | null = null;
   private afterFailback: DataCheck | null = null;
+  private afterMerge: DataCheck | null = null;
   private readonly supervision: Supervision;
   private readonly disturbance: Disturbance;
 
@@ -125,7 +127,10 @@ class DrillRun {
         'looking through the data',
       );
       await this.repair();
-      if (this.options.failback && this.options.scenario.expect === 'switch') await this.failBack();
+      if (this.options.failback && this.options.scenario.expect === 'switch') {
+        await this.failBack();
+        if (this.options.merge ?? true) await this.merge();
+      }
     } catch (caught) {
       error = caught;
       this.step(`stopping: ${describe(caught)}`);
@@ -215,6 +220,22 @@ class DrillRun {
     );
   }
 
+  /** Brings back what only the lost holder had. */
+  private async merge(): Promise<void> {
+    const { sites, signal } = this.ports;
+    const merged = mergeAfterDrill(sites, this.from, this.startEpoch, {
+      by: this.options.by,
+      reason: `merge after drill ${this.id}`,
+      onStep: (text) => this.step(text),
+      signal: AbortSignal.any([this.over.signal, signal]),
+    });
+    if (!(await this.supervision.guard(merged, 'the merge'))) return;
+    this.afterMerge = await this.supervision.guard(
+      this.collection.check(() => this.now()),
+      'looking through the data',
+    );
+  }
+
   /** Until a site holds the lease and is ready, DNS names it alone, and every client has been well long enough. */
   private async waitForHome(site: string, since: number): Promise<void> {
     const limit = this.options.maxOutageSeconds + this.options.sustainSeconds + 60;
@@ -269,7 +290,7 @@ class DrillRun {
     const { context } = this.ports;
     const { from, to, id, options, marks, collection, recorder, dns, status, startEpoch } = this;
     const clients = this.loops.map((loop) => loop.info);
-    const { afterFailover, afterFailback, steps, leftovers } = this;
+    const { afterFailover, afterFailback, afterMerge, steps, leftovers } = this;
     return {
       ...describeWorld(context, options),
       ...{
@@ -282,6 +303,7 @@ class DrillRun {
         history,
         afterFailover,
         afterFailback,
+        afterMerge,
         steps,
         leftovers,
       },

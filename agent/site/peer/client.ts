@@ -1,6 +1,8 @@
 /** The peer's agent, through the peer's edge: TLS by the peer's name whatever address it is reached at. */
 import { Agent, type Dispatcher } from 'undici';
 import type {
+  PeerDigestRequest,
+  PeerDigestResponse,
   PromiseRequest,
   PromiseResponse,
   PublishInfo,
@@ -73,6 +75,11 @@ export class PeerClient {
   /** Answers when the peer has applied and verified just this publish. */
   apply(publishId: string, timeoutMs: number): Promise<PublishInfo> {
     return this.call('POST', '/peer/apply', { publishId }, timeoutMs);
+  }
+
+  /** What the peer had in one bucket of a collection when it published; null when it no longer knows. */
+  async digestBucket(request: PeerDigestRequest): Promise<PeerDigestResponse['entries']> {
+    return (await this.call<PeerDigestResponse>('POST', '/peer/digest', request)).entries;
   }
 
   async close(): Promise<void> {

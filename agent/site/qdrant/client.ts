@@ -26,6 +26,9 @@ export class QdrantRequestError extends AgentError {
   }
 }
 
+/** No point has this id. */
+const NO_POINT = '00000000-0000-0000-0000-000000000000';
+
 /** Snapshots and recoveries of big shards take minutes. */
 const LONG_TIMEOUT_MS = 3_600_000;
 
@@ -137,6 +140,25 @@ export class QdrantClient {
     return this.call('POST', path, { ids, with_payload: true, with_vector: true });
   }
 
+  /** `points/scroll` or, with an empty action, points by id; both as text, since numbers of 64 bits do not survive parsing. */
+  async pointsText(name: string, action: 'scroll' | '', body: string): Promise<string> {
+    const path = `/collections/${encodeURIComponent(name)}/points${action === '' ? '' : `/${action}`}`;
+    const response = await this.send('POST', path, body, 60_000);
+    if (response.statusCode !== 200)
+      throw await requestError('POST', path, response.statusCode, response.body);
+    return response.body.text();
+  }
+
+  /**
+   * Resolves when every shard has applied what it had acknowledged before, writes with `wait=false` among it: a write that
+   * changes nothing goes through the same queue.
+   */
+  async settle(name: string): Promise<void> {
+    const path = `/collections/${encodeURIComponent(name)}/points/delete?wait=true`;
+    const nobody = { filter: { must: [{ has_id: [NO_POINT] }] } };
+    await this.call('POST', path, nobody, 60_000);
+  }
+
   async query(name: string, body: unknown): Promise<PointId[]> {
     const path = `/collections/${encodeURIComponent(name)}/points/query`;
     const result = await this.call<{ points: { id: PointId }[] }>('POST', path, body, 60_000);
@@ -211,7 +233,7 @@ export class QdrantClient {
           'api-key': this.options.apiKey,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
-        body: body === undefined ? null : JSON.stringify(body),
+        body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (cause) {

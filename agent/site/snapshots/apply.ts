@@ -5,6 +5,8 @@
 import type { PublishInfo } from '../../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import { AgentError } from '../../shared/errors';
+import type { DigestCheck } from '../digest/digest-check';
+import { DivergedExporter, describeCounts } from '../diverged/export';
 import { SkippedError, messageOf } from '../errors';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
@@ -61,6 +63,10 @@ export interface ApplierOptions {
   readonly claimPending: () => boolean;
   /** Told what the publisher was when it published. */
   readonly learnParity: (parity: Manifest['parity']) => Promise<void>;
+  /** Absent: what was restored is judged by counts and known answers alone. */
+  readonly digests?: Pick<DigestCheck, 'stop' | 'verify'>;
+  /** Where this site's tables of its own publishes are. */
+  readonly digestFolder: string;
   /** Folder for data that was set aside. */
   readonly divergedFolder: string;
   readonly step?: (step: ApplyStep) => Promise<void>;
@@ -123,7 +129,8 @@ export class Applier {
     await this.step('staged');
     const guard = this.guard(manifest, reprotect);
     guard();
-    if (request.setAside === true) await this.setAside(manifest.epoch);
+    if (request.setAside === true) await this.setAside(manifest);
+    await this.options.digests?.stop();
     this.touching = true;
     try {
       guard();
@@ -132,6 +139,7 @@ export class Applier {
       await this.step('marked');
       try {
         await restore(manifest, { qdrant, staging, guard, step: (step: RestoreStep) => this.step(step) });
+        await this.options.digests?.verify(manifest);
       } catch (error) {
         await this.goBack(found, guard, error);
         throw error;
@@ -235,17 +243,18 @@ export class Applier {
     };
   }
 
-  private async setAside(epoch: number): Promise<void> {
-    const { ledger, qdrant, clock, divergedFolder, record } = this.options;
+  private async setAside({ epoch, basedOn }: Manifest): Promise<void> {
+    const { ledger, qdrant, clock, divergedFolder, digestFolder, record } = this.options;
     const { setAside } = ledger.state;
     if (setAside.some((kept) => kept.epoch === epoch)) return;
     if ((await qdrant.collectionNames()).length === 0) return;
     const kept = await setAsideLocalData(qdrant, clock, divergedFolder, epoch);
-    const entry = { epoch, folder: kept.folder, at: clock.wallIso() };
+    const diverged = await DivergedExporter.export(qdrant, digestFolder, basedOn ?? null, kept.folder);
+    const entry = { epoch, folder: kept.folder, at: clock.wallIso(), ...diverged, merged: null };
     await ledger.update({ setAside: [...setAside, entry] });
     record(
       'switch-step',
-      `own data set aside: ${kept.collections} collections, ${kept.bytes} bytes in ${kept.folder}`,
+      `own data set aside: ${kept.collections} collections, ${kept.bytes} bytes in ${kept.folder}; ${describeCounts(diverged.counts)}`,
     );
     await this.step('set-aside');
   }

@@ -6,6 +6,7 @@ import type { PublishInfo } from '../../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import { AgentError } from '../../shared/errors';
 import { SkippedError, messageOf } from '../errors';
+import type { Digester } from '../digest/digester';
 import type { WriteGate } from '../gateway/write-gate';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
@@ -58,6 +59,8 @@ export interface PublisherOptions {
   readonly clock: SiteClock;
   readonly record: RecordEvent;
   readonly agentVersion: string;
+  /** Absent: publishes have no digests. */
+  readonly digests?: Pick<Digester, 'prepare' | 'atCut' | 'finish' | 'note'>;
   readonly names?: SnapshotNames;
   readonly step?: (step: PublishStep) => Promise<void>;
 }
@@ -151,6 +154,7 @@ export class Publisher {
     const lists = await listShards(qdrant);
     await ledger.update({ publishing: { id, preexisting: await snapshotsNow(qdrant, lists) } });
     await this.step('marked');
+    await this.digesting((digests) => digests.prepare(epoch));
     let acknowledgedAtCut = this.acknowledged;
     const cut = await capture(
       {
@@ -164,11 +168,13 @@ export class Publisher {
           if (name === 'writes-held') acknowledgedAtCut = this.acknowledged;
           await this.step(name);
         },
+        atCut: (withinMs) => this.digesting((digests) => digests.atCut(withinMs)),
       },
       lists,
     );
     const collections: ManifestCollection[] = [];
-    for (const collection of cut.collections) collections.push(await this.storeCollection(id, collection));
+    for (const collection of cut.collections)
+      collections.push(await this.storeCollection(id, collection, cut.still));
     await this.removeLeftovers();
     await this.step('local-snapshots-removed');
     this.mustStillHold(epoch);
@@ -177,6 +183,7 @@ export class Publisher {
       id,
       site: spec.site,
       epoch,
+      basedOn: ledger.state.basedOn,
       startedAt,
       capturedSeconds: (clock.monotonicMs() - cut.takenAtMs) / 1000,
       heldSeconds: cut.heldSeconds,
@@ -188,6 +195,12 @@ export class Publisher {
     await store.putManifest(manifest);
     await this.step('manifest-stored');
     this.mustStillHold(epoch);
+    await this.digesting((digests) =>
+      digests.note(
+        id,
+        manifest.collections.map(({ name }) => name),
+      ),
+    );
     await this.movePointer(manifest, before?.token ?? null);
     await this.step('pointer-moved');
     this.acknowledgedAtCut = acknowledgedAtCut;
@@ -199,7 +212,7 @@ export class Publisher {
     return manifest;
   }
 
-  private async storeCollection(id: string, cut: CutCollection): Promise<ManifestCollection> {
+  private async storeCollection(id: string, cut: CutCollection, still: boolean): Promise<ManifestCollection> {
     const { spec, store, qdrant } = this.options;
     const shards: ManifestShard[] = [];
     for (const { shard, snapshot, checksum, bytes } of cut.shards) {
@@ -219,6 +232,7 @@ export class Publisher {
       shards.push({ shardId: shard.shard_id, key: shard.shard_key ?? null, ...stored });
       await this.step('part-stored');
     }
+    const digest = await this.options.digests?.finish(id, cut.name, cut.pointsMin, still);
     const { config, payload_schema: schema } = cut.info;
     return {
       name: cut.name,
@@ -234,7 +248,20 @@ export class Publisher {
       pointsMin: cut.pointsMin,
       pointsMax: cut.pointsMax,
       samples: [...cut.samples],
+      ...(digest === undefined ? {} : { digest }),
     };
+  }
+
+  /** A publish without a digest is worth more than none. */
+  private async digesting(
+    work: (digests: Pick<Digester, 'prepare' | 'atCut' | 'note'>) => Promise<void>,
+  ): Promise<void> {
+    if (this.options.digests === undefined) return;
+    try {
+      await work(this.options.digests);
+    } catch (error) {
+      this.options.record('alert', `this publish has no digest: ${messageOf(error)}`);
+    }
   }
 
   private async movePointer(manifest: Manifest, token: string | null): Promise<void> {

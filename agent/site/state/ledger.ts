@@ -3,6 +3,7 @@
  * site has published. Each change is on disk before the step that relies on it.
  */
 import { z } from 'zod';
+import { MERGE_POLICIES } from '../../../infra/contract/agent-api';
 import { AgentError } from '../../shared/errors';
 import { messageOf } from '../errors';
 import { readIfPresent, writeDurably } from './durable-file';
@@ -14,6 +15,34 @@ const Publish = z.object({
   epoch: z.number(),
   points: z.number(),
   bytes: z.number(),
+});
+
+const SetAside = z.object({
+  epoch: z.number(),
+  folder: z.string(),
+  at: z.string(),
+  /** What only this site had; null when nobody has looked. */
+  counts: z
+    .object({
+      inserted: z.number(),
+      changed: z.number(),
+      deleted: z.number(),
+      unknown: z.number(),
+      collections: z.number(),
+    })
+    .nullable()
+    .default(null),
+  base: z.string().nullable().default(null),
+  merged: z
+    .object({
+      at: z.string(),
+      by: z.string(),
+      reason: z.string(),
+      policy: z.enum(MERGE_POLICIES),
+      outcome: z.object({ applied: z.number(), present: z.number(), conflicts: z.number() }),
+    })
+    .nullable()
+    .default(null),
 });
 
 const LedgerState = z.object({
@@ -29,7 +58,22 @@ const LedgerState = z.object({
   /** The publish whose verified parts are kept in the staging folder for going back to. */
   lastGood: z.string().nullable(),
   /** Data of this site's own that was set aside before being overwritten, newest last. */
-  setAside: z.array(z.object({ epoch: z.number(), folder: z.string(), at: z.string() })),
+  setAside: z.array(SetAside),
+  /** The publish that this site's data began from when it last took the lease; null when that is not known. */
+  basedOn: z.string().nullable().default(null),
+  /** What the newest comparison with a publish's digest found. */
+  digest: z
+    .object({
+      publishId: z.string(),
+      result: z.enum(['same', 'different', 'absent']),
+      details: z.array(z.string()).readonly(),
+      seconds: z.number(),
+      points: z.number(),
+    })
+    .nullable()
+    .default(null),
+  /** Since every point here was last found to be the publisher's. */
+  digestSame: Anchor.nullable().default(null),
   /** The peer's newest known parity, by which this site judges whether it could take over. */
   peerParity: z
     .object({
@@ -50,6 +94,9 @@ const EMPTY: LedgerState = {
   applying: null,
   lastGood: null,
   setAside: [],
+  basedOn: null,
+  digest: null,
+  digestSame: null,
   peerParity: null,
 };
 
