@@ -49,6 +49,9 @@ export const VLLM_ARGS = [
   ...['--max-num-batched-tokens=256', '--generation-config=vllm', '--dtype=float32'],
 ];
 
+/** What the tiny model goes on with; float32 and a fixed seed make it the same on any machine. */
+export const KNOWN_ANSWER = { prompt: 'The standby is', answer: 'Hatreatreatre' } as const;
+
 export function configFile(stack: string): string {
   return path.join(CONFIG_FOLDER, `Pulumi.${stack}.yaml`);
 }
@@ -124,6 +127,8 @@ export async function stackConfig(
     inferenceDrainSeconds: 5,
     modelName: 'tiny',
     modelSha256: await modelSha256(options.modelFolder),
+    modelKnownPrompt: KNOWN_ANSWER.prompt,
+    modelKnownAnswer: KNOWN_ANSWER.answer,
     qdrantArtifact: `${ON_SERVER.qdrant}/qdrant`,
     versitygwArtifact: `${ON_SERVER.versitygw}/versitygw`,
     resticArtifact: `${ON_SERVER.restic}/restic`,
