@@ -1,0 +1,260 @@
+/** One site of the data drill: its Qdrant, its agent's process, and what can be asked of both. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PublishInfo, StatusResponse } from '../../../../infra/contract/agent-api';
+import { SiteAgentSpec } from '../../../../infra/contract/site-spec';
+import { CREDENTIALS } from '../../../lease/testing/versitygw';
+import { isNoSuchFile } from '../../errors';
+import type { LedgerState } from '../../state/ledger';
+import { freePort } from '../free-port';
+import { RealQdrant } from '../real-qdrant';
+import { KEYS } from '../two-sites';
+import { AgentProcess } from './agent-process';
+import type { StoreAddress } from './site-process';
+import type { Observed } from './write-record';
+
+export type SiteName = 'uk' | 'eu';
+
+/** Programs that the drill runs. */
+export interface Programs {
+  readonly qdrant: string;
+  readonly versitygw: string;
+  /** The site agent's process, bundled. */
+  readonly agent: string;
+}
+
+export interface DrillSiteOptions {
+  readonly name: SiteName;
+  /** Everything of the site's is in it, as on the one disk of a server. */
+  readonly folder: string;
+  readonly programs: Programs;
+  readonly enginePort: number;
+  readonly stores: { readonly lease: StoreAddress; readonly snapshots: StoreAddress };
+  readonly ports: Readonly<Record<SiteName, number>>;
+}
+
+/** What an agent answered: its refusal's code, or `ok`. */
+export interface Answer {
+  readonly code: string;
+  readonly message: string;
+  readonly body: Record<string, unknown>;
+}
+
+const BY = { by: 'data drill', reason: 'drill' };
+/** A collection of the drill is never this big. */
+const ALL_POINTS = 1_000_000;
+const REQUEST_MS = 120_000;
+const WRITE_MS = 5_000;
+
+export class DrillSite {
+  readonly name: SiteName;
+  readonly folder: string;
+  private server: RealQdrant | null = null;
+  private process: AgentProcess | null = null;
+  private gatewayPort = 0;
+
+  constructor(private readonly options: DrillSiteOptions) {
+    this.name = options.name;
+    this.folder = options.folder;
+  }
+
+  async start(): Promise<void> {
+    const { name, folder, programs, stores, ports, enginePort } = this.options;
+    const [qdrantFolder, state] = [join(folder, 'qdrant'), join(folder, 'agent')];
+    for (const made of [qdrantFolder, state]) mkdirSync(made, { recursive: true });
+    const server = await RealQdrant.start(programs.qdrant, KEYS.qdrant, qdrantFolder);
+    this.server = server;
+    this.gatewayPort = await freePort();
+    this.process = new AgentProcess(programs.agent, folder, {
+      spec: drillSpec(name, enginePort, server.port, await server.client.version()),
+      keys: KEYS,
+      account: CREDENTIALS,
+      ports: { agent: ports[name], gateway: this.gatewayPort },
+      peerPort: ports[name === 'uk' ? 'eu' : 'uk'],
+      folders: {
+        state,
+        staging: join(server.snapshots, 'failover-staging'),
+        requests: join(folder, 'requests'),
+      },
+      stores,
+      logFile: join(folder, 'agent.log'),
+      hitFile: join(folder, 'hit'),
+    });
+    await this.agent.up();
+  }
+
+  async dispose(): Promise<void> {
+    await this.process?.down();
+    await this.server?.dispose();
+  }
+
+  get qdrant(): RealQdrant {
+    if (this.server === null) throw new Error(`${this.name} has not been started`);
+    return this.server;
+  }
+
+  get agent(): AgentProcess {
+    if (this.process === null) throw new Error(`${this.name} has not been started`);
+    return this.process;
+  }
+
+  publish(): Promise<Answer> {
+    return this.post('/failover/publish');
+  }
+
+  apply(): Promise<Answer> {
+    return this.post('/failover/apply');
+  }
+
+  reprotect(): Promise<Answer> {
+    return this.post('/failover/reprotect', BY);
+  }
+
+  promote(): Promise<Answer> {
+    return this.post('/failover/promote', BY);
+  }
+
+  switchOver(): Promise<Answer> {
+    return this.post('/failover/switch', BY);
+  }
+
+  /** Null while nobody answers. */
+  async status(): Promise<StatusResponse | null> {
+    const answer = await this.ask(this.options.ports[this.name], KEYS.operator, 'GET', '/status');
+    return answer.code === 'ok' ? (answer.body as unknown as StatusResponse) : null;
+  }
+
+  /** Through the write gateway; an acknowledgement is a 200. */
+  async write(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer> {
+    return this.ask(this.gatewayPort, KEYS.qdrant, method, path, body, WRITE_MS);
+  }
+
+  /** Every point of every collection, from Qdrant itself. */
+  async observe(): Promise<Observed> {
+    const { client } = this.qdrant;
+    const observed = new Map<string, Awaited<ReturnType<typeof client.scroll>>>();
+    for (const name of await client.collectionNames()) {
+      const all = { limit: ALL_POINTS, with_payload: true, with_vector: true };
+      const points = await client.scroll(name, all);
+      const count = await client.count(name);
+      if (count !== points.length) {
+        throw new Error(`${this.name}/${name} counts ${count} points and shows ${points.length}`);
+      }
+      observed.set(name, points);
+    }
+    return observed;
+  }
+
+  /** What no snapshot carries by itself: aliases, payload indexes, and the shape of each collection. */
+  async shape(): Promise<string> {
+    const { client } = this.qdrant;
+    const collections: Record<string, unknown> = {};
+    for (const name of await client.collectionNames()) {
+      const { config, payload_schema: schema } = await client.collection(name);
+      collections[name] = { params: config.params, indexes: Object.keys(schema).sort() };
+    }
+    const aliases = (await client.aliases()).map((alias) => `${alias.alias_name}:${alias.collection_name}`);
+    return JSON.stringify({ collections, aliases: aliases.sort() });
+  }
+
+  /** Snapshots that somebody left in Qdrant: each is the size of a shard. */
+  async leftovers(): Promise<string[]> {
+    const { client } = this.qdrant;
+    const found: string[] = [];
+    for (const name of await client.collectionNames()) {
+      for (const { shard_id: shard } of (await client.localShards(name)).local) {
+        for (const snapshot of await client.listShardSnapshots(name, shard)) {
+          found.push(`${this.name}/${name}/${shard}/${snapshot.name}`);
+        }
+      }
+    }
+    return found;
+  }
+
+  /** What the agent has on disk, whether or not it runs. */
+  ledger(): LedgerState | null {
+    try {
+      return JSON.parse(readFileSync(join(this.folder, 'agent', 'ledger.json'), 'utf8')) as LedgerState;
+    } catch (error) {
+      if (isNoSuchFile(error)) return null;
+      throw error;
+    }
+  }
+
+  private async post(path: string, body?: unknown): Promise<Answer> {
+    return this.ask(this.options.ports[this.name], KEYS.operator, 'POST', path, body);
+  }
+
+  private async ask(
+    port: number,
+    key: string,
+    method: string,
+    path: string,
+    body?: unknown,
+    timeoutMs = REQUEST_MS,
+  ): Promise<Answer> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${key}`,
+          'content-type': 'application/json',
+          connection: 'close',
+        },
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      const parsed = (text.startsWith('{') ? JSON.parse(text) : { text }) as Record<string, unknown>;
+      if (response.ok) return { code: 'ok', message: '', body: parsed };
+      const refusal = (parsed['skipped'] ?? parsed['error'] ?? {}) as { code?: string; message?: string };
+      return {
+        code: refusal.code ?? `HTTP ${response.status}`,
+        message: refusal.message ?? text.slice(0, 300),
+        body: parsed,
+      };
+    } catch (error) {
+      return { code: 'NO_ANSWER', message: error instanceof Error ? error.message : String(error), body: {} };
+    }
+  }
+}
+
+/** The publish that an answer tells of. */
+export function publishOf(answer: Answer): PublishInfo | null {
+  return answer.code === 'ok' ? (answer.body as unknown as PublishInfo) : null;
+}
+
+/** A person decides every switch, so that a slow machine cannot; otherwise as the lab's compressed timings. */
+function drillSpec(
+  site: SiteName,
+  enginePort: number,
+  vectorsPort: number,
+  qdrantVersion: string,
+): SiteAgentSpec {
+  const peer = site === 'uk' ? 'eu' : 'uk';
+  return SiteAgentSpec.parse({
+    site,
+    siteHost: `${site}.example.com`,
+    peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },
+    initialHolder: site === 'uk',
+    lease: { ttlSeconds: 3, safetyMarginSeconds: 0.3, requestTimeoutSeconds: 0.9 },
+    switching: {
+      mode: 'manual',
+      cooldownSeconds: 0,
+      maxSwitchesPerHour: 10_000,
+      handoverSyncSeconds: 20,
+      engineRestartsPerHour: 0,
+    },
+    canary: { intervalSeconds: 0.5, timeoutSeconds: 0.5, failureThreshold: 5, recoveryThreshold: 2 },
+    store: {
+      endpoint: 'http://127.0.0.1:1',
+      region: 'us-east-1',
+      leaseBucket: 'lease',
+      snapshotBucket: 'snapshots',
+    },
+    snapshots: { rpoSeconds: 600, retain: 3, holdWritesSeconds: 5 },
+    parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion },
+    inference: { port: enginePort, modelName: 'tiny' },
+    vectors: { port: vectorsPort },
+  });
+}

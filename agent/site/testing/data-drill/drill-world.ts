@@ -1,0 +1,278 @@
+/** Two sites, a lease and a store, with a client that writes all the while: what every case of the data drill happens to. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Versitygw } from '../../../lease/testing/versitygw';
+import { isNoSuchFile } from '../../errors';
+import { freePort } from '../free-port';
+import { FakeEngine } from '../two-sites';
+import { DrillSite, type Answer, type Programs, type SiteName } from './drill-site';
+import { insist } from './insist';
+import { SmallDisk } from './small-disk';
+import { WRITTEN, Writer } from './writer';
+import { VECTOR_SIZE, WriteRecord, type Difference } from './write-record';
+
+const LEASE_BUCKET = 'failover-lease';
+const SNAPSHOT_BUCKET = 'failover-snapshots';
+const SEED_SECONDS = 60;
+
+export interface WorldOptions {
+  readonly programs: Programs;
+  /** Each site and the store get a disk of so many MiB, which can be filled; needs root. */
+  readonly diskMiB?: number;
+}
+
+export class DrillWorld {
+  readonly record = new WriteRecord();
+  readonly writer: Writer;
+  readonly sites: Readonly<Record<SiteName, DrillSite>>;
+  /** Before every publish that was asked for, the mark of what it has to hold; by the publish's id. */
+  private readonly marks = new Map<string, number>();
+  private constructor(
+    sites: readonly [uk: DrillSite, eu: DrillSite],
+    readonly store: Versitygw,
+    readonly disks: readonly SmallDisk[],
+    /** What was begun, in order; ended in the reverse. */
+    private readonly undo: readonly (() => void | Promise<void>)[],
+  ) {
+    this.sites = { uk: sites[0], eu: sites[1] };
+    this.writer = new Writer(
+      this.record,
+      async (site, path, body) => {
+        const method = path.includes('/delete') ? 'POST' : 'PUT';
+        return (await sites[site]?.write(method, path, body))?.code === 'ok';
+      },
+      sites.length,
+    );
+  }
+
+  static async start({ programs, diskMiB }: WorldOptions): Promise<DrillWorld> {
+    const undo: (() => void | Promise<void>)[] = [];
+    try {
+      return await DrillWorld.build(programs, diskMiB, undo);
+    } catch (error) {
+      await endAll(undo);
+      throw error;
+    }
+  }
+
+  private static async build(
+    programs: Programs,
+    diskMiB: number | undefined,
+    undo: (() => void | Promise<void>)[],
+  ): Promise<DrillWorld> {
+    const folder = mkdtempSync(join(tmpdir(), 'data-drill-'));
+    undo.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+    const disks: SmallDisk[] = [];
+    const place = (name: string): string => {
+      const path = join(folder, name);
+      mkdirSync(path);
+      if (diskMiB === undefined) return path;
+      const disk = SmallDisk.mount(name, path, diskMiB);
+      undo.push(() => disk.unmount());
+      disks.push(disk);
+      return path;
+    };
+    const makeStore = async (at: string, bucket: string): Promise<Versitygw> => {
+      const made = await Versitygw.start(programs.versitygw, at);
+      undo.push(() => made.stop());
+      await made.makeBucket(bucket);
+      return made;
+    };
+    const lease = await makeStore(folder, LEASE_BUCKET);
+    const store = await makeStore(place('store'), SNAPSHOT_BUCKET);
+    const engine = new FakeEngine();
+    const enginePort = await engine.listen();
+    undo.push(() => engine.close());
+    const stores = {
+      lease: { endpoint: lease.endpoint, bucket: LEASE_BUCKET },
+      snapshots: { endpoint: store.endpoint, bucket: SNAPSHOT_BUCKET },
+    };
+    const ports = { uk: await freePort(), eu: await freePort() };
+    const makeSite = async (name: SiteName): Promise<DrillSite> => {
+      const site = new DrillSite({ name, folder: place(name), programs, enginePort, stores, ports });
+      undo.push(() => site.dispose());
+      await site.start();
+      return site;
+    };
+    const sites = await Promise.all([makeSite('uk'), makeSite('eu')]);
+    const world = new DrillWorld(sites, store, disks, undo);
+    undo.push(() => world.writer.pause());
+    await world.seed();
+    return world;
+  }
+
+  dispose(): Promise<void> {
+    return endAll(this.undo);
+  }
+
+  /** Where an object of the publishes lies on the store's disk. */
+  storePath(key = ''): string {
+    return this.store.pathOf(SNAPSHOT_BUCKET, key);
+  }
+
+  /** The site that takes writes; waits until there is one. */
+  async holder(): Promise<DrillSite> {
+    let found = this.sites.uk;
+    await insist('one site takes writes', async () => {
+      for (const site of Object.values(this.sites)) {
+        if ((await site.status())?.writable !== true) continue;
+        found = site;
+        return null;
+      }
+      return 'none does';
+    });
+    return found;
+  }
+
+  other(site: DrillSite): DrillSite {
+    return site.name === 'uk' ? this.sites.eu : this.sites.uk;
+  }
+
+  /** Creates a collection through the holder's gateway. */
+  async create(name: string, shards = 1): Promise<void> {
+    const vectors = { size: VECTOR_SIZE, distance: 'Dot' };
+    const body = { vectors, shard_number: shards, wal_config: { wal_capacity_mb: 1 } };
+    await this.mustWrite('PUT', `/collections/${name}`, body);
+    this.record.create(name);
+  }
+
+  mustWrite(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<void> {
+    return insist(`${method} ${path} is acknowledged`, async () => {
+      const answer = await (await this.holder()).write(method, path, body);
+      return answer.code === 'ok' ? null : said(answer);
+    });
+  }
+
+  /** Asks for a publish, and remembers what it has to hold: also when nobody lived to answer. */
+  async publish(site: DrillSite): Promise<Answer> {
+    const mark = this.record.mark();
+    const before = this.latestId();
+    const answer = await site.publish();
+    const id = answer.code === 'ok' ? String(answer.body['id']) : this.latestId();
+    if (id !== null && id !== before) this.marks.set(id, mark);
+    return answer;
+  }
+
+  /** The publish that the pointer names, as it lies on the store's disk. */
+  latestId(): string | null {
+    try {
+      const pointer = JSON.parse(readFileSync(this.storePath('latest'), 'utf8')) as { publishId: string };
+      return pointer.publishId;
+    } catch (error) {
+      if (isNoSuchFile(error)) return null;
+      throw error;
+    }
+  }
+
+  /** Publishes until it is done; what an agent does by itself may be under way. */
+  async published(site: DrillSite): Promise<string> {
+    let id = '';
+    await insist(`${site.name} has published`, async () => {
+      const answer = await this.publish(site);
+      if (answer.code !== 'ok') return said(answer);
+      id = String(answer.body['id']);
+      return null;
+    });
+    return id;
+  }
+
+  /** Applies, as the timer would, until the publish is there and the site could take over. */
+  applied(site: DrillSite, publishId: string): Promise<void> {
+    return insist(`${site.name} has applied ${publishId} and could take over`, async () => {
+      const status = await site.status();
+      if (status?.applied?.id !== publishId) return said(await site.apply());
+      const { promotable, reasons } = status.promotable;
+      return promotable ? null : reasons.map(({ code }) => code).join(', ');
+    });
+  }
+
+  /** Both sites have everything that was acknowledged when this began; a fenced site is re-protected for it. */
+  async replicate(): Promise<{
+    readonly holder: DrillSite;
+    readonly standby: DrillSite;
+    readonly mark: number;
+  }> {
+    const holder = await this.holder();
+    const standby = this.other(holder);
+    if (await this.isFenced(standby)) await this.reprotected(standby);
+    const mark = this.record.mark();
+    const id = await this.published(holder);
+    await this.applied(standby, id);
+    return { holder, standby, mark };
+  }
+
+  /** Whether the site has to be re-protected before it may take the holder's data again. */
+  async isFenced(site: DrillSite): Promise<boolean> {
+    let state: string | undefined;
+    await insist(`${site.name} knows its state`, async () => {
+      state = (await site.status())?.state;
+      const isKnown = state !== undefined && state !== 'unknown' && state !== 'unprotected';
+      return isKnown ? null : (state ?? 'no answer');
+    });
+    return state === 'fenced' || state === 're-protecting';
+  }
+
+  reprotected(site: DrillSite): Promise<void> {
+    return insist(`${site.name} is re-protected`, async () =>
+      (await site.status())?.state === 'standby' ? null : said(await site.reprotect()),
+    );
+  }
+
+  /**
+   * The holder is lost and the standby takes over with what it has, which is the service's data from then on. Answers what
+   * of its applied publish was not there.
+   */
+  async failOver(from: DrillSite): Promise<{ readonly to: DrillSite; readonly missing: Difference }> {
+    const to = this.other(from);
+    await this.writer.pause();
+    await from.agent.down();
+    const publishId = to.ledger()?.applied?.id;
+    await this.promoted(to);
+    const observed = await to.observe();
+    const missing = this.record.compare(observed, this.markOf(publishId));
+    this.record.rebase(observed);
+    this.writer.start();
+    return { to, missing };
+  }
+
+  promoted(site: DrillSite): Promise<void> {
+    return insist(`${site.name} is promoted`, async () =>
+      (await site.status())?.writable === true ? null : said(await site.promote()),
+    );
+  }
+
+  /** What the publish that the site has applied must hold and the site's Qdrant has not. */
+  async missing(site: DrillSite): Promise<Difference> {
+    return this.record.compare(await site.observe(), this.markOf(site.ledger()?.applied?.id));
+  }
+
+  /** Of a publish that an agent made by itself only the newest mark before it is known. */
+  private markOf(publishId: string | undefined): number {
+    if (publishId === undefined) return 0;
+    const known = this.marks.get(publishId);
+    if (known !== undefined) return known;
+    const older = [...this.marks].filter(([id]) => id < publishId).map(([, mark]) => mark);
+    return Math.max(0, ...older);
+  }
+
+  private async seed(): Promise<void> {
+    await this.create('docs', 2);
+    await this.create('notes');
+    const alias = { create_alias: { collection_name: 'docs', alias_name: 'current' } };
+    await this.mustWrite('POST', '/collections/aliases', { actions: [alias] });
+    const index = { field_name: 'n', field_schema: 'integer' };
+    for (const name of WRITTEN) await this.mustWrite('PUT', `/collections/${name}/index?wait=true`, index);
+    this.writer.start();
+    await this.writer.more(40, SEED_SECONDS);
+    await this.replicate();
+  }
+}
+
+function said({ code, message }: Answer): string {
+  return `${code} ${message}`;
+}
+
+async function endAll(undo: readonly (() => void | Promise<void>)[]): Promise<void> {
+  for (const end of [...undo].reverse()) await end();
+}
