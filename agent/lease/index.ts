@@ -8,6 +8,7 @@ export {
 export { LeaseKeeper, type LeaseKeeperOptions } from './keeper';
 export { LineageFile } from './lineage-file';
 export { MemoryLeaseStore } from './memory-store';
+export { HANDOVER_PHASES } from './model';
 export type { Clock, LeaseStore, LocalView, PeerPort, PersistedState, StatePort } from './ports';
 export { S3LeaseStore, type S3LeaseStoreOptions } from './s3-store';
 export { systemClock } from './system-clock';

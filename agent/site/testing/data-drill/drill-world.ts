@@ -10,7 +10,7 @@ import { DrillSite, type Answer, type Programs, type SiteName } from './drill-si
 import { insist } from './insist';
 import { SmallDisk } from './small-disk';
 import { WRITTEN, Writer } from './writer';
-import { VECTOR_SIZE, WriteRecord, type Difference } from './write-record';
+import { VECTOR_SIZE, WriteRecord, contentOf, type Difference } from './write-record';
 
 const LEASE_BUCKET = 'failover-lease';
 const SNAPSHOT_BUCKET = 'failover-snapshots';
@@ -31,7 +31,7 @@ export class DrillWorld {
   private constructor(
     sites: readonly [uk: DrillSite, eu: DrillSite],
     readonly store: Versitygw,
-    readonly disks: readonly SmallDisk[],
+    private readonly disks: readonly SmallDisk[],
     /** What was begun, in order; ended in the reverse. */
     private readonly undo: readonly (() => void | Promise<void>)[],
   ) {
@@ -130,11 +130,31 @@ export class DrillWorld {
   }
 
   /** Creates a collection through the holder's gateway. */
-  async create(name: string, shards = 1): Promise<void> {
-    const vectors = { size: VECTOR_SIZE, distance: 'Dot' };
+  async create(name: string, shards = 1, distance: 'Dot' | 'Euclid' = 'Dot'): Promise<void> {
+    const vectors = { size: VECTOR_SIZE, distance };
     const body = { vectors, shard_number: shards, wal_config: { wal_capacity_mb: 1 } };
     await this.mustWrite('PUT', `/collections/${name}`, body);
     this.record.create(name);
+  }
+
+  async drop(name: string): Promise<void> {
+    await this.mustWrite('DELETE', `/collections/${name}`);
+    this.record.drop(name);
+  }
+
+  /** Points with ids from 1; for collections that the writer leaves alone. */
+  async fill(collection: string, count: number, version = 0): Promise<void> {
+    const writes = Array.from({ length: count }, (_, index) => ({ collection, id: index + 1, version }));
+    const acknowledge = this.record.attempt(writes);
+    const points = writes.map(({ id }) => ({ id, ...contentOf(id, version) }));
+    await this.mustWrite('PUT', `/collections/${collection}/points?wait=true`, { points });
+    acknowledge();
+  }
+
+  disk(name: string): SmallDisk {
+    const disk = this.disks.find((one) => one.name === name);
+    if (disk === undefined) throw new Error(`${name} has no disk of its own in this world`);
+    return disk;
   }
 
   mustWrite(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<void> {
@@ -163,6 +183,11 @@ export class DrillWorld {
       if (isNoSuchFile(error)) return null;
       throw error;
     }
+  }
+
+  /** Overwrites the pointer, as somebody with the store's keys could. */
+  putPointer(pointer: { publishId: string; site: string; epoch: number }): Promise<void> {
+    return this.store.put(SNAPSHOT_BUCKET, 'latest', JSON.stringify(pointer));
   }
 
   /** Publishes until it is done; what an agent does by itself may be under way. */
@@ -222,12 +247,22 @@ export class DrillWorld {
   /**
    * The holder is lost and the standby takes over with what it has, which is the service's data from then on. Answers what
    * of its applied publish was not there.
+   *
+   * @param how `lose` makes the holder vanish, by SIGKILL if absent; `meanwhile` comes before the standby is told to take
+   *   over for good
    */
-  async failOver(from: DrillSite): Promise<{ readonly to: DrillSite; readonly missing: Difference }> {
+  async failOver(
+    from: DrillSite,
+    how: {
+      readonly lose?: () => void | Promise<void>;
+      readonly meanwhile?: (to: DrillSite) => Promise<void>;
+    } = {},
+  ): Promise<{ readonly to: DrillSite; readonly missing: Difference }> {
     const to = this.other(from);
     await this.writer.pause();
-    await from.agent.down();
+    await (how.lose ?? (() => from.agent.down()))();
     const publishId = to.ledger()?.applied?.id;
+    await how.meanwhile?.(to);
     await this.promoted(to);
     const observed = await to.observe();
     const missing = this.record.compare(observed, this.markOf(publishId));
@@ -240,6 +275,22 @@ export class DrillWorld {
     return insist(`${site.name} is promoted`, async () =>
       (await site.status())?.writable === true ? null : said(await site.promote()),
     );
+  }
+
+  /** A planned switch, asked for until it is done. */
+  switched(from: DrillSite): Promise<void> {
+    const to = this.other(from);
+    return insist(`${from.name} has handed over`, async () => {
+      if ((await to.status())?.writable === true) return null;
+      const answer = await from.switchOver();
+      return answer.code === 'ok' ? null : said(answer);
+    });
+  }
+
+  /** What was acknowledged until now, by any site, and the site's Qdrant has not. */
+  async missingOfAll(site: DrillSite): Promise<Difference> {
+    const mark = this.record.mark();
+    return this.record.compare(await site.observe(), mark);
   }
 
   /** What the publish that the site has applied must hold and the site's Qdrant has not. */

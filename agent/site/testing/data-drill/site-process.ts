@@ -8,8 +8,11 @@ import type { SiteAgentSpec } from '../../../../infra/contract/site-spec';
 import { S3LeaseStore, type LeaseStore } from '../../../lease';
 import { startSite } from '../../site';
 import { S3SnapshotStore } from '../../snapshots/s3-store';
+import type { SnapshotStore } from '../../snapshots/store';
 import { StepFaults, type StepFault } from './step-faults';
 import { shiftWallClock } from './wall-clock';
+
+const REGION = 'us-east-1';
 
 export interface StoreAddress {
   readonly endpoint: string;
@@ -49,7 +52,6 @@ async function main(configFile: string): Promise<void> {
   // Without the drill there is nobody to end it.
   process.on('disconnect', () => process.exit());
   const { spec, keys, account } = config;
-  const region = 'us-east-1';
   await startSite({
     spec,
     credentials: {
@@ -62,7 +64,7 @@ async function main(configFile: string): Promise<void> {
     folders: config.folders,
     stores: {
       lease: leaseStore(config, faults),
-      snapshots: new S3SnapshotStore({ ...config.stores.snapshots, region, account }),
+      snapshots: snapshotStore(config, faults),
     },
     logger: logger(config.logFile, faults),
     agentVersion: 'drill',
@@ -77,11 +79,22 @@ async function main(configFile: string): Promise<void> {
   tell({ type: 'ready' });
 }
 
+/** The last moment before the pointer moves is a step: whoever is there has checked everything that it checks. */
+function snapshotStore({ stores, account }: SiteProcessConfig, faults: StepFaults): SnapshotStore {
+  const store = new S3SnapshotStore({ ...stores.snapshots, region: REGION, account });
+  const move = store.moveLatest.bind(store);
+  store.moveLatest = async (pointer, ifToken) => {
+    await faults.reach('store/move-latest');
+    return move(pointer, ifToken);
+  };
+  return store;
+}
+
 /** Claims and hand-overs are steps of their own: before they are sent, and when they are done but nobody knows yet. */
 function leaseStore({ spec, stores, account }: SiteProcessConfig, faults: StepFaults): LeaseStore {
   const store = new S3LeaseStore({
     ...stores.lease,
-    region: 'us-east-1',
+    region: REGION,
     account,
     requestTimeoutMs: spec.lease.requestTimeoutSeconds * 1000,
   });

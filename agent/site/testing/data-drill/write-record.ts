@@ -42,6 +42,10 @@ export class WriteRecord {
     this.collections.set(collection, new Map());
   }
 
+  names(): readonly string[] {
+    return [...this.collections.keys()];
+  }
+
   drop(collection: string): void {
     this.collections.delete(collection);
   }

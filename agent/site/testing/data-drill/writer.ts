@@ -8,7 +8,7 @@ export type SendWrite = (site: number, path: string, body: unknown) => Promise<b
 /** The collections that it writes to; each holds points with ids from 1. */
 export const WRITTEN = ['docs', 'notes'] as const;
 
-const PAUSE_MS = 25;
+const PAUSE_MS = 100;
 const REFUSED_PAUSE_MS = 100;
 
 export class Writer {

@@ -48,8 +48,9 @@ async function killedInApply(
   await standby.agent.arm({ step, nth: 1, action: 'kill' });
   await standby.apply();
   await standby.agent.killedAt(step, HIT_SECONDS);
-  const ledger = standby.ledger();
+  // In this order: once the mark is gone it stays away, and with it the reason not to be promotable.
   const status = await standby.status();
+  const ledger = standby.ledger();
   let outcome = ledger?.applied?.id === id ? DONE : OLD;
   if (ledger?.applying != null) {
     outcome = status?.promotable.promotable === true ? 'PROMOTABLE WITH HALF OF A PUBLISH' : SAFE;
