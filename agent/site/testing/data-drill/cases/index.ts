@@ -1,6 +1,7 @@
 import type { DataCase } from '../data-case';
 import { CLOCK } from './clock';
 import { COLLECTIONS } from './collections';
+import { DAMAGE } from './damage';
 import { DIRECTION } from './direction';
 import { DISK_FULL } from './disk-full';
 import { KILL_APPLY, KILL_APPLY_HOLDER_LOST } from './kill-apply';
@@ -20,6 +21,7 @@ export function allCases(): readonly DataCase[] {
     ...KILL_REPROTECT,
     ...KILL_HANDOVER,
     ...STORE_OUTAGE,
+    ...DAMAGE,
     ...DISK_FULL,
     ...CLOCK,
     ...DIRECTION,
