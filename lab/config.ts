@@ -29,6 +29,7 @@ export const ON_SERVER = {
   vllmPlugins: '/opt/lab/vllm-plugins',
   qdrant: '/opt/lab/qdrant',
   versitygw: '/opt/lab/versitygw',
+  restic: '/opt/lab/restic',
   model: '/srv/models/tiny',
 } as const;
 
@@ -126,6 +127,8 @@ export async function stackConfig(
     modelSha256: await modelSha256(options.modelFolder),
     qdrantArtifact: `${ON_SERVER.qdrant}/qdrant`,
     versitygwArtifact: `${ON_SERVER.versitygw}/versitygw`,
+    resticArtifact: `${ON_SERVER.restic}/restic`,
+    resticArtifactSha256: '',
     protectData: false,
     ...timingsConfig(options.timings),
     ...options.overrides,

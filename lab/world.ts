@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } 
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureDebianPackages } from '../tools/artifacts/debian-packages';
+import { ensureRestic } from '../tools/artifacts/restic';
 import { ensureVersitygw } from '../tools/artifacts/versitygw';
 import { exists, progress, REPOSITORY } from '../tools/cache';
 import { ensureEngine } from '../tools/engine';
@@ -144,11 +145,11 @@ async function requireWorld(): Promise<World> {
 /** Everything that is built or downloaded once. The slow ones that only wait for the network run beside the compiling. */
 export async function prepare(): Promise<Omit<World, 'counts'>> {
   await ensureDebianPackages(PACKAGES);
-  const [image, [model], qdrant, versitygw] = await Promise.all([
+  const [image, [model], qdrant, [versitygw, restic]] = await Promise.all([
     ensureBaseImage(),
     ensureVllm().then(async (vllm) => [await ensureModel(), vllm] as const),
     ensureQdrant(),
-    ensureEngine().then(() => ensureVersitygw()),
+    ensureEngine().then(async () => [await ensureVersitygw(), await ensureRestic()] as const),
   ]);
   return {
     image: image.root,
@@ -159,6 +160,7 @@ export async function prepare(): Promise<Omit<World, 'counts'>> {
       { from: path.join(REPOSITORY, 'lab', 'vllm-plugins'), to: ON_SERVER.vllmPlugins },
       { from: qdrant, to: ON_SERVER.qdrant },
       { from: path.dirname(versitygw), to: ON_SERVER.versitygw },
+      { from: path.dirname(restic), to: ON_SERVER.restic },
       { from: model, to: ON_SERVER.model },
     ],
   };

@@ -72,6 +72,7 @@ const REFERENCED = {
   peerKey: 'SECRET-peer',
   qdrantKey: 'SECRET-qdrant',
   vllmKey: 'SECRET-vllm',
+  repositoryKey: 'SECRET-repository',
   tsigKey: 'SECRET-tsig',
   storeAccounts: { 'uk-primary': { accessKey: 'AKIA', secretKey: 'SECRET-store' } },
 };

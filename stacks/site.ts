@@ -47,6 +47,7 @@ export async function declareSite(config: SiteConfig, bundle: AgentBundle): Prom
         'peer-key': witness.secret('peerKey'),
         'qdrant-key': witness.secret('qdrantKey'),
         'vllm-key': witness.secret('vllmKey'),
+        'repository-key': witness.secret('repositoryKey'),
         ...(settings.witnessPlatform === 'cloudflare' ? {} : storeAccount(witness)),
         ...config.secrets.outward,
         ...(settings.tlsMode === 'acme' ? { 'tsig-key': witness.secret('tsigKey') } : config.secrets.tls),

@@ -46,6 +46,7 @@ const REFERENCED = {
   peerKey: 'SECRET-peer',
   qdrantKey: 'SECRET-qdrant',
   vllmKey: 'SECRET-vllm',
+  repositoryKey: 'SECRET-repository',
   tsigKey: 'SECRET-tsig',
   storeAccounts: { 'uk-primary': { accessKey: 'site-uk-primary', secretKey: 'SECRET-store' } },
 };
@@ -169,6 +170,7 @@ describe('a site’s stack', () => {
       'peer-key': 'SECRET-peer',
       'qdrant-key': 'SECRET-qdrant',
       'vllm-key': 'SECRET-vllm',
+      'repository-key': 'SECRET-repository',
       'store-access-key': 'site-uk-primary',
       'store-secret-key': 'SECRET-store',
       'tls-certificate': files['uk.pem'],
@@ -342,6 +344,7 @@ describe('the witness’s stack', () => {
       'peerKey',
       'qdrantKey',
       'vllmKey',
+      'repositoryKey',
       'tsigKey',
       'storeAccounts',
     ] as const;

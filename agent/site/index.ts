@@ -1,22 +1,36 @@
 /** The site agent daemon. */
+import { join } from 'node:path';
+import { REPOSITORY_KEY } from '../../infra/contract/agent-credentials';
 import { AGENT_REQUESTS_DIRECTORY } from '../../infra/contract/server-paths';
 import { createLogger } from '../shared/logger';
 import { S3LeaseStore } from '../lease';
 import { readConfiguration, readCredentials } from './configuration';
 import { startSite } from './site';
+import { Restic } from './snapshots/restic/command';
+import { ResticParts } from './snapshots/restic/parts';
+import { Repository } from './snapshots/restic/repository';
 import { S3SnapshotStore } from './snapshots/s3-store';
+import { writeDurably } from './state/durable-file';
 
 const STATE_FOLDER = '/var/lib/failover-agent';
 const STAGING_FOLDER = '/var/lib/failover-qdrant/snapshots/failover-staging';
+const PARTS_FOLDER = '/var/lib/failover-qdrant/snapshots/failover-parts';
 
 /**
  * Runs until SIGTERM or SIGINT.
  *
  * @param configPath the agent section as JSON
  * @param credentialsDirectory folder with one file per credential
+ * @param resticProgram executable of the backup engine
  */
-export async function runDaemon(configPath: string, credentialsDirectory: string): Promise<void> {
+export async function runDaemon(
+  configPath: string,
+  credentialsDirectory: string,
+  resticProgram: string,
+): Promise<void> {
   const logger = createLogger('failover-agent');
+  // Restic asks by this signal whether a lock's process lives, and after a reboot its number may be ours.
+  process.on('SIGHUP', () => logger.info('SIGHUP means nothing to this agent'));
   const spec = await readConfiguration(configPath);
   const credentials = await readCredentials(credentialsDirectory, spec);
   const store = {
@@ -25,6 +39,15 @@ export async function runDaemon(configPath: string, credentialsDirectory: string
     ...(credentials.store === undefined ? {} : { account: credentials.store }),
     ...(spec.store.caCertificate === undefined ? {} : { caCertificate: spec.store.caCertificate }),
   };
+  const restic = new Restic({
+    ...store,
+    bucket: spec.store.snapshotBucket,
+    program: resticProgram,
+    keyFile: join(credentialsDirectory, REPOSITORY_KEY),
+    cacheFolder: join(STATE_FOLDER, 'restic-cache'),
+    maxMbitPerSecond: spec.snapshots.maxMbitPerSecond,
+    ...(await authorityFile(spec.store.caCertificate)),
+  });
   const site = await startSite({
     spec,
     credentials,
@@ -38,11 +61,20 @@ export async function runDaemon(configPath: string, credentialsDirectory: string
         requestTimeoutMs: spec.lease.requestTimeoutSeconds * 1000,
       }),
       snapshots: new S3SnapshotStore({ ...store, bucket: spec.store.snapshotBucket }),
+      parts: new ResticParts(new Repository(restic, spec.site), PARTS_FOLDER),
     },
   });
   await stopSignal();
   logger.info('stopping');
   await site.stop();
+}
+
+/** Restic takes the authority as a file only. */
+async function authorityFile(certificate: string | undefined): Promise<{ caFile?: string }> {
+  if (certificate === undefined) return {};
+  const caFile = join(STATE_FOLDER, 'store-ca.pem');
+  await writeDurably(caFile, certificate);
+  return { caFile };
 }
 
 /** The folder that the bundle was released into is named after its digest. */

@@ -30,6 +30,7 @@ import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
 import { Staging } from './snapshots/staging';
+import type { PartStore } from './snapshots/parts';
 import type { SnapshotStore } from './snapshots/store';
 import { siteClock } from './state/clock';
 import { WatchedLineage } from './state/watched-lineage';
@@ -49,7 +50,11 @@ export interface SiteOptions {
   readonly spec: SiteAgentSpec;
   readonly credentials: Credentials;
   readonly folders: SiteFolders;
-  readonly stores: { readonly lease: LeaseStore; readonly snapshots: SnapshotStore };
+  readonly stores: {
+    readonly lease: LeaseStore;
+    readonly snapshots: SnapshotStore;
+    readonly parts: PartStore;
+  };
   readonly logger: Logger;
   readonly agentVersion: string;
   readonly ports?: { readonly agent: number; readonly gateway: number };
@@ -127,6 +132,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const publisher = new Publisher({
     spec,
     store: stores.snapshots,
+    parts: stores.parts,
     qdrant,
     gate,
     keeper,
@@ -140,6 +146,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const applier = new Applier({
     spec,
     store: stores.snapshots,
+    parts: stores.parts,
     qdrant,
     staging,
     keeper,

@@ -99,6 +99,12 @@ export const ConfigSchema = z.strictObject({
   qdrantArtifactSha256: sha256OrUnset().default(''),
   qdrantArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
   qdrantMemoryMax: memoryOrUnset().default(''),
+  resticArtifact: artifactOrUnset().default(
+    'https://github.com/restic/restic/releases/download/v0.18.0/restic_0.18.0_linux_amd64.bz2',
+  ),
+  resticArtifactSha256: sha256OrUnset().default(
+    '98f6dd8bf5b59058d04bfd8dab58e196cc2a680666ccee90275a3b722374438e',
+  ),
   versitygwArtifact: artifactOrUnset().default(''),
   versitygwArtifactSha256: sha256OrUnset().default(''),
   versitygwArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
@@ -163,11 +169,12 @@ export const ConfigSchema = z.strictObject({
   dnsCheckIntervalSeconds: seconds(1, 300).default(10),
 
   // Replication.
-  publishIntervalSeconds: seconds(5, 86_400).default(900),
+  publishIntervalSeconds: seconds(5, 3600).default(300),
   applyIntervalSeconds: seconds(1, 86_400).default(60),
-  copyEstimateSeconds: seconds(0, 86_400).default(300),
-  publishesRetained: wholeNumber('publishes', 2, 10_000).default(48),
+  copyEstimateSeconds: seconds(0, 86_400).default(120),
+  publishesRetained: wholeNumber('publishes', 2, 10_000).default(288),
   holdWritesSeconds: seconds(1, 60).default(5),
+  replicationMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 100_000).default(500),
 
   // Objectives, checked at preview.
   rtoSeconds: seconds(1).default(300),

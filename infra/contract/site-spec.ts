@@ -19,7 +19,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex')
 /** Where a server finds a program that Debian does not package. `sha256` is checked before it is used. */
 export const ArtifactSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('path'), path: z.string().startsWith('/'), sha256: sha256.optional() }),
-  /** A plain executable or a .tar.gz that holds one at `member`. */
+  /** A plain executable, one compressed as .bz2, or a .tar.gz that holds one at `member`. */
   z.strictObject({ kind: z.literal('url'), url: z.url(), sha256, member: z.string().optional() }),
 ]);
 
@@ -30,6 +30,7 @@ export const CREDENTIALS = [
   'peer-key', // site to site: /peer/*
   'qdrant-key', // edge and agent to Qdrant
   'vllm-key', // edge and agent to vLLM
+  'repository-key', // encrypts what is published; the same at all sites
   'store-access-key', // this server's account at the object store
   'store-secret-key',
   'store-root-secret', // witness: root account of the object store
@@ -178,7 +179,11 @@ export const SiteAgentSpec = z.strictObject({
     retain: z.number().int().min(2),
     /** Longest that writes are held while snapshots are cut; past it they go on and counts become bounds. */
     holdWritesSeconds: seconds.default(5),
+    /** Bound on what a publish sends and, separately, on what an apply receives; 0 is none. */
+    maxMbitPerSecond: z.number().int().nonnegative().default(500),
   }),
+  /** The backup engine that keeps the publishes. */
+  restic: ArtifactSpec,
   /** What must be the same on both sites before one may take over from the other. */
   parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
   inference: z.strictObject({

@@ -174,7 +174,13 @@ function agentSpec(
       rpoSeconds: settings.rpoSeconds,
       retain: settings.publishesRetained,
       holdWritesSeconds: settings.holdWritesSeconds,
+      maxMbitPerSecond: settings.replicationMaxMbitPerSecond,
     },
+    restic: artifactSpec({
+      artifact: settings.resticArtifact,
+      sha256: settings.resticArtifactSha256,
+      member: '',
+    }),
     parity: { configHash: hash, modelSha256: settings.modelSha256, qdrantVersion: settings.qdrantVersion },
     inference: {
       port: inference.port,

@@ -62,6 +62,7 @@ export async function serverSpec(options: ServerSpecOptions): Promise<ServerSpec
         credentials: 'instance',
       },
       snapshots: { rpoSeconds: 900, retain: 2 },
+      restic: { kind: 'path', path: `${ON_SERVER.restic}/restic` },
       parity: { configHash: 'lab', modelSha256: modelHash, qdrantVersion: QDRANT_VERSION },
       inference: { port: 8000, modelName: 'tiny' },
       vectors: { port: 6333 },

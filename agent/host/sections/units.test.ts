@@ -30,7 +30,7 @@ const acme = acmeUnit({
 });
 
 const UNITS: Record<string, string> = {
-  'failover-agent.service': agentUnit(agentCredentials(document.agent!)),
+  'failover-agent.service': agentUnit(agentCredentials(document.agent!), '/opt/restic/restic'),
   'failover-dns.service': dnsUnit(),
   'failover-edge.service': edgeUnit(),
   'failover-engine-restart.service': engineRestartUnit(AGENT_USER, 2),

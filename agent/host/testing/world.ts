@@ -17,10 +17,14 @@ export class World {
   constructor(private readonly expectedDns: () => DnsDatabase | null) {
     const { host } = this;
     host.put('/opt/qdrant/qdrant', 'qdrant', 0o755);
+    host.put('/opt/restic/restic', 'restic', 0o755);
     host.put('/opt/versitygw/versitygw', 'versitygw', 0o755);
     host.put('/opt/vllm/bin/vllm', 'vllm', 0o755);
     host.put('/srv/models/tiny/SHA256SUMS', 'sums');
     host.handlers.set('/opt/qdrant/qdrant', () => ok('qdrant 1.18.3\n'));
+    host.handlers.set('/opt/restic/restic', () =>
+      ok('restic 0.18.0 compiled with go1.24.1 on linux/amd64\n'),
+    );
     host.handlers.set('haproxy', () => ok());
     host.handlers.set('find', () => ok());
     host.handlers.set('nft', (args) => this.nft(args));

@@ -12,6 +12,7 @@ import { anchorAge, type AgeAnchor } from '../state/age';
 import type { Ledger } from '../state/ledger';
 import { mayApply, mayApplyPublish, type ApplyFacts } from './apply-rules';
 import { publishInfo, type Manifest } from './manifest';
+import type { PartStore } from './parts';
 import { RESTORE_STEPS, restore, type RestoreStep } from './restore';
 import { setAsideLocalData } from './set-aside';
 import type { Staging } from './staging';
@@ -51,6 +52,7 @@ export interface ApplyRequest {
 export interface ApplierOptions {
   readonly spec: Pick<SiteAgentSpec, 'site'>;
   readonly store: SnapshotStore;
+  readonly parts: PartStore;
   readonly qdrant: QdrantClient;
   readonly staging: Staging;
   readonly keeper: Pick<KeeperPort, 'lease' | 'state' | 'writableForSeconds'>;
@@ -107,7 +109,7 @@ export class Applier {
   }
 
   private async run(request: ApplyRequest): Promise<PublishInfo> {
-    const { ledger, staging, store, qdrant } = this.options;
+    const { ledger, staging, parts, qdrant } = this.options;
     const reprotect = request.reprotect ?? false;
     await this.step('started');
     skipIf(mayApply(this.facts(reprotect)));
@@ -117,8 +119,8 @@ export class Applier {
     await this.requireVersion(manifest);
     await staging.sweep();
     await staging.keepOnly([ledger.state.lastGood, manifest.id]);
-    await staging.requireSpace(manifest);
-    await staging.fetch(manifest, store, () => this.step('part-fetched'));
+    await staging.requireSpace(manifest, parts);
+    await staging.fetch(manifest, parts, () => this.step('part-fetched'));
     await staging.verify(manifest);
     await this.step('staged');
     const guard = this.guard(manifest, reprotect);

@@ -18,6 +18,7 @@ import {
   listShards,
   type Cut,
   type CutCollection,
+  type CutShard,
   type ShardList,
 } from './capture';
 import {
@@ -27,6 +28,7 @@ import {
   type ManifestCollection,
   type ManifestShard,
 } from './manifest';
+import type { Digest, PartSource, PartStore } from './parts';
 import type { SnapshotStore } from './store';
 
 /** Every point at which a publish may be cut short; tests stop at each. */
@@ -35,8 +37,8 @@ export const PUBLISH_STEPS = [
   'marked',
   'writes-held',
   'snapshots-cut',
-  'part-stored',
-  'local-snapshots-removed',
+  'part-taken',
+  'parts-stored',
   'manifest-stored',
   'pointer-moved',
   'recorded',
@@ -51,6 +53,7 @@ export class PublishConflictError extends AgentError {
 export interface PublisherOptions {
   readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity'>;
   readonly store: SnapshotStore;
+  readonly parts: PartStore;
   readonly qdrant: QdrantClient;
   readonly gate: WriteGate;
   readonly keeper: Pick<KeeperPort, 'lease' | 'writableForSeconds'>;
@@ -167,13 +170,12 @@ export class Publisher {
       },
       lists,
     );
-    const collections: ManifestCollection[] = [];
-    for (const collection of cut.collections) collections.push(await this.storeCollection(id, collection));
+    const { snapshot, collections } = await this.storeParts(id, cut);
     await this.removeLeftovers();
-    await this.step('local-snapshots-removed');
+    await this.step('parts-stored');
     this.mustStillHold(epoch);
     const manifest: Manifest = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       id,
       site: spec.site,
       epoch,
@@ -181,6 +183,7 @@ export class Publisher {
       capturedSeconds: (clock.monotonicMs() - cut.takenAtMs) / 1000,
       heldSeconds: cut.heldSeconds,
       exact: cut.exact,
+      snapshot,
       collections,
       versions: { agent: this.options.agentVersion, qdrant: qdrantVersion },
       parity: spec.parity,
@@ -199,41 +202,35 @@ export class Publisher {
     return manifest;
   }
 
-  private async storeCollection(id: string, cut: CutCollection): Promise<ManifestCollection> {
-    const { spec, store, qdrant } = this.options;
-    const shards: ManifestShard[] = [];
-    for (const { shard, snapshot, checksum, bytes } of cut.shards) {
-      const ref = { site: spec.site, publishId: id, collection: cut.name, shardId: shard.shard_id };
-      const body = await qdrant.downloadShardSnapshot(cut.name, shard.shard_id, snapshot);
-      const stored = await store.putPart(ref, body);
-      if (checksum !== null && checksum !== stored.sha256) {
-        throw new SnapshotUnfitError(
-          `${cut.name}/${shard.shard_id}: Qdrant gave SHA-256 ${checksum} for its snapshot, ${stored.sha256} came. Publish again.`,
-        );
-      }
-      if (stored.bytes !== bytes) {
-        throw new SnapshotUnfitError(
-          `${cut.name}/${shard.shard_id}: Qdrant's snapshot has ${bytes} bytes, ${stored.bytes} came. Publish again.`,
-        );
-      }
-      shards.push({ shardId: shard.shard_id, key: shard.shard_key ?? null, ...stored });
-      await this.step('part-stored');
-    }
-    const { config, payload_schema: schema } = cut.info;
+  private async storeParts(
+    id: string,
+    cut: Cut,
+  ): Promise<{ readonly snapshot: string; readonly collections: ManifestCollection[] }> {
+    const sources = cut.collections.flatMap(({ name, shards }) =>
+      shards.map((shard) => this.source(name, shard)),
+    );
+    const { snapshot, parts } = await this.options.parts.put(id, sources);
+    const stored = [...parts];
+    const collections = cut.collections.map((collection) =>
+      manifestCollection(collection, stored.splice(0, collection.shards.length)),
+    );
+    return { snapshot, collections };
+  }
+
+  /** A shard's snapshot, which leaves Qdrant as soon as all of it has come. */
+  private source(name: string, { shard, snapshot, checksum, bytes }: CutShard): PartSource {
+    const { qdrant } = this.options;
+    const { shard_id: shardId } = shard;
     return {
-      name: cut.name,
-      config: { ...config, params: { ...config.params } },
-      aliases: [...cut.aliases],
-      payloadSchema: Object.fromEntries(
-        Object.entries(schema).map(([field, index]) => [
-          field,
-          { data_type: index.data_type, params: index.params },
-        ]),
-      ),
-      shards,
-      pointsMin: cut.pointsMin,
-      pointsMax: cut.pointsMax,
-      samples: [...cut.samples],
+      collection: name,
+      shardId,
+      bytes,
+      open: () => qdrant.downloadShardSnapshot(name, shardId, snapshot),
+      taken: async (received) => {
+        requireSame(`${name}/${shardId}`, { bytes, checksum }, received);
+        await qdrant.deleteShardSnapshot(name, shardId, snapshot);
+        await this.step('part-taken');
+      },
     };
   }
 
@@ -263,12 +260,15 @@ export class Publisher {
 
   /** Own publishes only; a failure to prune is no failure to publish. */
   private async prune(current: string): Promise<void> {
-    const { store, spec, record } = this.options;
+    const { store, parts, spec, record } = this.options;
     try {
       const ids = await store.listPublishes(spec.site);
       const others = ids.filter((id) => id !== current);
       const surplus = others.slice(0, Math.max(0, others.length - (spec.snapshots.retain - 1)));
+      if (surplus.length === 0) return;
+      // The manifest goes first: what is left of a removal that was cut short must not look like a publish.
       for (const id of surplus) await store.removePublish(spec.site, id);
+      await parts.retain(ids.filter((id) => !surplus.includes(id)));
     } catch (error) {
       record('alert', `old publishes could not be removed: ${messageOf(error)}`);
     }
@@ -292,4 +292,45 @@ async function snapshotsNow(
     }
   }
   return found;
+}
+
+function manifestCollection(cut: CutCollection, parts: readonly Digest[]): ManifestCollection {
+  const { config, payload_schema: schema } = cut.info;
+  return {
+    name: cut.name,
+    config: { ...config, params: { ...config.params } },
+    aliases: [...cut.aliases],
+    payloadSchema: Object.fromEntries(
+      Object.entries(schema).map(([field, index]) => [
+        field,
+        { data_type: index.data_type, params: index.params },
+      ]),
+    ),
+    shards: cut.shards.map(({ shard }, index): ManifestShard => {
+      const part = parts[index];
+      if (part === undefined) throw new TypeError(`${cut.name}/${shard.shard_id} was not stored`);
+      return { shardId: shard.shard_id, key: shard.shard_key ?? null, ...part };
+    }),
+    pointsMin: cut.pointsMin,
+    pointsMax: cut.pointsMax,
+    samples: [...cut.samples],
+  };
+}
+
+function requireSame(
+  shard: string,
+  announced: { readonly bytes: number; readonly checksum: string | null },
+  received: Digest,
+): void {
+  const { bytes, checksum } = announced;
+  if (checksum !== null && checksum !== received.sha256) {
+    throw new SnapshotUnfitError(
+      `${shard}: Qdrant gave SHA-256 ${checksum} for its snapshot, ${received.sha256} came. Publish again.`,
+    );
+  }
+  if (bytes !== received.bytes) {
+    throw new SnapshotUnfitError(
+      `${shard}: Qdrant's snapshot has ${bytes} bytes, ${received.bytes} came. Publish again.`,
+    );
+  }
 }

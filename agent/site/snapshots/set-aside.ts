@@ -10,7 +10,7 @@ import type { SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
 import { syncFile, writeDurably } from '../state/durable-file';
 import { HashingTransform } from './hashing';
-import { DiskSpaceError } from './staging';
+import { DiskSpaceError } from './parts';
 
 export interface SetAside {
   readonly folder: string;

@@ -16,7 +16,12 @@ import { FakeQdrant } from './fake-qdrant';
 import { MemorySnapshotStore } from './memory-snapshot-store';
 import { scratchFolder } from './scratch';
 
-export const SNAPSHOTS: SiteAgentSpec['snapshots'] = { rpoSeconds: 3600, retain: 2, holdWritesSeconds: 1 };
+export const SNAPSHOTS: SiteAgentSpec['snapshots'] = {
+  rpoSeconds: 3600,
+  retain: 2,
+  holdWritesSeconds: 1,
+  maxMbitPerSecond: 0,
+};
 export const PARITY: SiteAgentSpec['parity'] = {
   configHash: 'c1',
   modelSha256: 'a'.repeat(64),
@@ -77,6 +82,7 @@ export class SiteHalf {
     return new Publisher({
       spec: { site: this.site, snapshots: SNAPSHOTS, parity: PARITY },
       store: this.store,
+      parts: this.store,
       qdrant: this.client,
       gate: this.gate,
       keeper: this.keeper,
@@ -93,6 +99,7 @@ export class SiteHalf {
     return new Applier({
       spec: { site: this.site },
       store: this.store,
+      parts: this.store,
       qdrant: this.client,
       staging: this.staging(),
       keeper: this.keeper,
