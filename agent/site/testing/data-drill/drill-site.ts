@@ -1,5 +1,5 @@
 /** One site of the data drill: its Qdrant, its agent's process, and what can be asked of both. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublishInfo, StatusResponse } from '../../../../infra/contract/agent-api';
 import { SiteAgentSpec } from '../../../../infra/contract/site-spec';
@@ -19,6 +19,7 @@ export type SiteName = 'uk' | 'eu';
 export interface Programs {
   readonly qdrant: string;
   readonly versitygw: string;
+  readonly restic: string;
   /** The site agent's process, bundled. */
   readonly agent: string;
 }
@@ -62,6 +63,8 @@ export class DrillSite {
     const { name, folder, programs, stores, ports, enginePort } = this.options;
     const [qdrantFolder, state] = [join(folder, 'qdrant'), join(folder, 'agent')];
     for (const made of [qdrantFolder, state]) mkdirSync(made, { recursive: true });
+    const keyFile = join(folder, 'repository-key');
+    writeFileSync(keyFile, 'the key of the drill', { mode: 0o600 });
     const server = await RealQdrant.start(programs.qdrant, KEYS.qdrant, qdrantFolder);
     this.server = server;
     this.gatewayPort = await freePort();
@@ -75,7 +78,9 @@ export class DrillSite {
         state,
         staging: join(server.snapshots, 'failover-staging'),
         requests: join(folder, 'requests'),
+        parts: join(server.snapshots, 'failover-parts'),
       },
+      restic: { program: programs.restic, keyFile, cacheFolder: join(state, 'restic-cache') },
       stores,
       logFile: join(folder, 'agent.log'),
       hitFile: join(folder, 'hit'),
@@ -253,6 +258,7 @@ function drillSpec(
       snapshotBucket: 'snapshots',
     },
     snapshots: { rpoSeconds: 600, retain: 3, holdWritesSeconds: 5 },
+    restic: { kind: 'path', path: '/nowhere' }, // the process is told which program
     parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion },
     inference: { port: enginePort, modelName: 'tiny' },
     vectors: { port: vectorsPort },

@@ -7,6 +7,10 @@ import pino from 'pino';
 import type { SiteAgentSpec } from '../../../../infra/contract/site-spec';
 import { S3LeaseStore, type LeaseStore } from '../../../lease';
 import { startSite } from '../../site';
+import type { PartStore } from '../../snapshots/parts';
+import { Restic } from '../../snapshots/restic/command';
+import { ResticParts } from '../../snapshots/restic/parts';
+import { Repository } from '../../snapshots/restic/repository';
 import { S3SnapshotStore } from '../../snapshots/s3-store';
 import type { SnapshotStore } from '../../snapshots/store';
 import { StepFaults, type StepFault } from './step-faults';
@@ -25,7 +29,13 @@ export interface SiteProcessConfig {
   readonly account: { readonly accessKey: string; readonly secretKey: string };
   readonly ports: { readonly agent: number; readonly gateway: number };
   readonly peerPort: number;
-  readonly folders: { readonly state: string; readonly staging: string; readonly requests: string };
+  readonly folders: {
+    readonly state: string;
+    readonly staging: string;
+    readonly requests: string;
+    readonly parts: string;
+  };
+  readonly restic: { readonly program: string; readonly keyFile: string; readonly cacheFolder: string };
   readonly stores: { readonly lease: StoreAddress; readonly snapshots: StoreAddress };
   /** Everything it logs, appended. */
   readonly logFile: string;
@@ -65,6 +75,7 @@ async function main(configFile: string): Promise<void> {
     stores: {
       lease: leaseStore(config, faults),
       snapshots: snapshotStore(config, faults),
+      parts: partStore(config),
     },
     logger: logger(config.logFile, faults),
     agentVersion: 'drill',
@@ -77,6 +88,11 @@ async function main(configFile: string): Promise<void> {
     },
   });
   tell({ type: 'ready' });
+}
+
+function partStore({ spec, stores, account, restic, folders }: SiteProcessConfig): PartStore {
+  const engine = new Restic({ ...stores.snapshots, ...restic, region: REGION, account, maxMbitPerSecond: 0 });
+  return new ResticParts(new Repository(engine, spec.site), folders.parts);
 }
 
 /** The last moment before the pointer moves is a step: whoever is there has checked everything that it checks. */
