@@ -287,10 +287,12 @@ export class DrillWorld {
     });
   }
 
-  /** What was acknowledged until now, by any site, and the site's Qdrant has not. */
+  /** What was acknowledged until now, by any site, and the site's Qdrant has not; writes pause, for it may be the holder's. */
   async missingOfAll(site: DrillSite): Promise<Difference> {
-    const mark = this.record.mark();
-    return this.record.compare(await site.observe(), mark);
+    await this.writer.pause();
+    const missing = this.record.compare(await site.observe(), this.record.mark());
+    this.writer.start();
+    return missing;
   }
 
   /** What the publish that the site has applied must hold and the site's Qdrant has not. */

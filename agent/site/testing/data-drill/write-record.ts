@@ -113,7 +113,10 @@ function judge(
   point: QdrantPoint | undefined,
   mark: number,
 ): 'as-written' | 'lost' | 'foreign' {
-  const least = operations.findLastIndex(({ acknowledged }) => acknowledged !== null && acknowledged <= mark);
+  let least = -1;
+  for (const [index, { acknowledged }] of operations.entries()) {
+    if (acknowledged !== null && acknowledged <= mark) least = index;
+  }
   const version = point === undefined ? null : versionOf(point);
   if (point !== undefined && !isContent(point, version)) return 'foreign';
   const matches = (operation: Operation): boolean => operation.version === version;

@@ -4,7 +4,7 @@ import type { CaseContext, DataCase, Happened } from '../data-case';
 import { HIT_SECONDS } from './timing';
 
 /** Only a re-protection sets data aside. */
-const STEPS = APPLY_STEPS.filter((step) => step !== 'set-aside');
+const STEPS: readonly ApplyStep[] = APPLY_STEPS.filter((step) => step !== 'set-aside');
 /** From the mark to the last touch the standby's data are neither the old nor the new. */
 const HALFWAY = STEPS.slice(STEPS.indexOf('marked'), STEPS.indexOf('recorded'));
 
