@@ -1,6 +1,6 @@
 /**
  * Two site agents with real servers beside them: Qdrant (QDRANT_BIN or the toolchain's) and an S3 store
- * (VERSITYGW_BIN or the toolchain's), with restic (RESTIC_BIN or the toolchain's) between them. Run with `npx jest --testRegex 'agent/site/.*lab.test' --testPathIgnorePatterns node_modules`.
+ * (VERSITYGW_BIN or the toolchain's), with restic (RESTIC_BIN or the toolchain's) between them. Run with `npx jest --config jest.lab.config.js agent/site`.
  */
 import { join } from 'node:path';
 import { S3LeaseStore } from '../lease';
