@@ -41,6 +41,7 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
+const PARTS = 'failover-parts';
 const BY = { by: 'data drill', reason: 'drill' };
 /** A collection of the drill is never this big. */
 const ALL_POINTS = 1_000_000;
@@ -78,7 +79,7 @@ export class DrillSite {
         state,
         staging: join(server.snapshots, 'failover-staging'),
         requests: join(folder, 'requests'),
-        parts: join(server.snapshots, 'failover-parts'),
+        parts: join(server.snapshots, PARTS),
       },
       restic: { program: programs.restic, keyFile, cacheFolder: join(state, 'restic-cache') },
       stores,
@@ -174,6 +175,11 @@ export class DrillSite {
       }
     }
     return found;
+  }
+
+  /** Where an apply keeps what it has fetched from the store. */
+  get fetchedParts(): string {
+    return join(this.qdrant.snapshots, PARTS);
   }
 
   /** What the agent has on disk, whether or not it runs. */

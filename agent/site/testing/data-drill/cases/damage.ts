@@ -14,84 +14,62 @@ import {
 import { join } from 'node:path';
 import type { Manifest } from '../../../snapshots/manifest';
 import type { CaseContext, DataCase, Happened } from '../data-case';
-import type { DrillWorld } from '../drill-world';
 
 const BY_PUBLISH = 'mended by the next publish';
 const BY_REMOVAL = 'mended by removing it and publishing';
 
 interface Damage {
   readonly name: string;
-  /** Relative to what the holder's site has in the store. */
-  readonly make: (site: string, publishId: string, world: DrillWorld) => void;
+  readonly make: (drill: CaseContext, publishId: string) => void;
   readonly refused: string;
   readonly mended: string;
-  /** What a person removes when publishing does not help, as the refusal says. */
+  /** What a person removes when publishing does not help, relative to what the holder's site has in the store. */
   readonly remove: string;
 }
 
+type Harm = (path: string) => void;
+
 const REPOSITORY = 'restic';
 
-const pack = (damage: (path: string) => void): Damage['make'] => {
-  return (site, _id, world) => damage(newest(world.storePath(`${site}/${REPOSITORY}/data`)));
-};
-const repository = (name: string, damage: (path: string) => void): Damage['make'] => {
-  return (site, _id, world) => damage(newest(world.storePath(`${site}/${REPOSITORY}/${name}`)));
-};
-const manifest = (damage: (path: string) => void): Damage['make'] => {
-  return (site, id, world) => damage(world.storePath(`${site}/publishes/${id}/manifest.json`));
-};
-const pointer = (damage: (path: string) => void): Damage['make'] => {
-  return (_site, _id, world) => damage(world.storePath('latest'));
+const inStore = ({ world, holder }: CaseContext, key: string): string =>
+  world.storePath(`${holder.name}/${key}`);
+const newestOf =
+  (kind: 'data' | 'index' | 'snapshots', harm: Harm): Damage['make'] =>
+  (drill) =>
+    harm(filesIn(inStore(drill, `${REPOSITORY}/${kind}`))[0] ?? '');
+const manifest =
+  (harm: Harm): Damage['make'] =>
+  (drill, id) =>
+    harm(inStore(drill, `publishes/${id}/manifest.json`));
+const pointer =
+  (harm: Harm): Damage['make'] =>
+  ({ world }) =>
+    harm(world.storePath('latest'));
+const mendedByPublish = (name: string, refused: string, make: Damage['make']): Damage => {
+  return { name, make, refused, mended: BY_PUBLISH, remove: '' };
 };
 
 const DAMAGES: readonly Damage[] = [
+  mendedByPublish('newest part damaged', 'REPOSITORY_FAILED', newestOf('data', flip)),
+  mendedByPublish('newest part cut short', 'REPOSITORY_FAILED', newestOf('data', cut)),
+  mendedByPublish('newest part missing', 'REPOSITORY_FAILED', newestOf('data', remove)),
   {
-    name: 'part damaged',
-    make: pack(flip),
-    refused: 'REPOSITORY_FAILED',
-    mended: BY_REMOVAL,
-    remove: REPOSITORY,
+    name: 'every part damaged, and the standby has none of them',
+    make: (drill) => {
+      rmSync(drill.standby.fetchedParts, { recursive: true });
+      for (const file of filesIn(inStore(drill, `${REPOSITORY}/data`))) flip(file);
+    },
+    ...{ refused: 'REPOSITORY_FAILED', mended: BY_REMOVAL, remove: REPOSITORY },
   },
+  mendedByPublish('index of the parts missing', 'REPOSITORY_FAILED', newestOf('index', remove)),
+  mendedByPublish('list of the parts missing', 'REPOSITORY_FAILED', newestOf('snapshots', remove)),
+  mendedByPublish('manifest missing', 'PUBLISH_MISSING', manifest(remove)),
+  mendedByPublish('manifest cut short', 'MANIFEST_INVALID', manifest(cut)),
+  mendedByPublish('manifest of other parts', 'PART_CORRUPT', manifest(otherDigest)),
+  mendedByPublish('pointer missing', 'NOTHING_PUBLISHED', pointer(remove)),
   {
-    name: 'part cut short',
-    make: pack(cut),
-    refused: 'REPOSITORY_FAILED',
-    mended: BY_REMOVAL,
-    remove: REPOSITORY,
-  },
-  {
-    name: 'part missing',
-    make: pack(remove),
-    refused: 'REPOSITORY_FAILED',
-    mended: BY_REMOVAL,
-    remove: REPOSITORY,
-  },
-  {
-    ...{ name: 'index of the parts missing', make: repository('index', remove) },
-    ...{ refused: 'REPOSITORY_FAILED', mended: BY_PUBLISH, remove: REPOSITORY },
-  },
-  {
-    ...{ name: 'list of the parts missing', make: repository('snapshots', remove) },
-    ...{ refused: 'REPOSITORY_FAILED', mended: BY_PUBLISH, remove: REPOSITORY },
-  },
-  {
-    ...{ name: 'manifest missing', make: manifest(remove) },
-    ...{ refused: 'PUBLISH_MISSING', mended: BY_PUBLISH, remove: '' },
-  },
-  {
-    ...{ name: 'manifest cut short', make: manifest(cut) },
-    ...{ refused: 'MANIFEST_INVALID', mended: BY_PUBLISH, remove: '' },
-  },
-  {
-    ...{ name: 'manifest of other parts', make: manifest(otherDigest) },
-    ...{ refused: 'PART_CORRUPT', mended: BY_PUBLISH, remove: '' },
-  },
-  {
-    ...{ name: 'pointer missing', make: pointer(remove) },
-    ...{ refused: 'NOTHING_PUBLISHED', mended: BY_PUBLISH, remove: '' },
-  },
-  {
-    ...{ name: 'pointer damaged', make: pointer((path) => writeFileSync(path, 'no pointer')) },
+    name: 'pointer damaged',
+    make: pointer((path) => writeFileSync(path, 'no pointer')),
     ...{ refused: 'POINTER_INVALID', mended: BY_REMOVAL, remove: '../latest' },
   },
 ];
@@ -103,29 +81,28 @@ export const DAMAGE: readonly DataCase[] = DAMAGES.map((damage) => ({
   run: (drill) => damaged(drill, damage),
 }));
 
-async function damaged({ world, holder, standby, count }: CaseContext, damage: Damage): Promise<Happened> {
+async function damaged(drill: CaseContext, damage: Damage): Promise<Happened> {
+  const { world, holder, standby, count } = drill;
   const id = await world.published(holder);
-  damage.make(holder.name, id, world);
+  damage.make(drill, id);
   const { code } = await standby.apply();
   count(`at ${standby.name}, which refused`, await world.missing(standby));
   let mended = BY_PUBLISH;
   const again = await world.publish(holder);
   if (again.code !== 'ok' || (await standby.apply()).code !== 'ok') {
     mended = BY_REMOVAL;
-    rmSync(world.storePath(join(holder.name, damage.remove)), { recursive: true });
+    if (damage.remove === '') throw new Error(`the next publish does not mend it: ${again.code}`);
+    rmSync(inStore(drill, damage.remove), { recursive: true });
   }
   return { step: 'published, then damaged', outcome: `${code}; ${mended}` };
 }
 
-/** The file that was written last, anywhere below. */
-function newest(folder: string): string {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+/** Anywhere below the folder, the one written last first. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-  const [file] = files;
-  if (file === undefined) throw new Error(`nothing is stored in ${folder}`);
-  return file;
 }
 
 function flip(path: string): void {
