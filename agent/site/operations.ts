@@ -20,7 +20,7 @@ export interface OperationsOptions {
   readonly site: string;
   readonly keeper: KeeperPort;
   readonly publisher: Pick<Publisher, 'publish'>;
-  readonly applier: Pick<Applier, 'apply' | 'stop' | 'allow'>;
+  readonly applier: Pick<Applier, 'apply' | 'stop' | 'stopUnlessTouching' | 'allow'>;
   readonly peer: { apply(publishId: string, timeoutMs: number): Promise<PublishInfo> };
   readonly ledger: Ledger;
   readonly clock: SiteClock;
@@ -75,14 +75,16 @@ export class Operations {
   async promote(request: PromoteRequest): Promise<SwitchResponse> {
     const { applier, keeper } = this.options;
     return this.whileSwitching(async () => {
-      if (!(await this.idle(PROMOTE_WAIT_MS))) {
-        throw new SkippedError(
-          'APPLYING',
-          'A publish is being put into Qdrant; promoting now would leave half of it. Try again.',
-        );
-      }
-      applier.stop('this site is being promoted');
+      const reason = 'this site is being promoted';
       try {
+        applier.stopUnlessTouching(reason);
+        if (!(await this.idle(PROMOTE_WAIT_MS))) {
+          throw new SkippedError(
+            'APPLYING',
+            'A publish is being put into Qdrant; promoting now would leave half of it. Try again.',
+          );
+        }
+        applier.stop(reason);
         return await keeper.promote(request);
       } finally {
         applier.allow();

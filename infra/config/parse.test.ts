@@ -245,7 +245,8 @@ describe('timings', () => {
     ],
     ['a probe that outlasts its interval', { probeTimeoutSeconds: 11 }, 'probeTimeoutSeconds'],
     ['trap 24: coming back as easily as failing', { probeRecoveryThreshold: 6 }, 'probeRecoveryThreshold'],
-    ['copies that overlap', { publishIntervalSeconds: 200 }, 'copyEstimateSeconds'],
+    ['copies that overlap', { publishIntervalSeconds: 100 }, 'copyEstimateSeconds'],
+    ['publishes less than once an hour', { publishIntervalSeconds: 3601 }, 'publishIntervalSeconds'],
   ])('refuses %s', (_what, change, key) => {
     expect(refusesOnly(change)).toMatchObject({ key });
   });
@@ -263,8 +264,8 @@ describe('timings', () => {
   });
 
   it('refuses an RPO that the timings exceed, with the sum written out', () => {
-    expect(refusesOnly({ rpoSeconds: 600 }).allowed).toBe(
-      'at least 1260 with these timings: 900 (publish interval) + 60 (apply interval) + 300 (copy, estimated) = 1260 s',
+    expect(refusesOnly({ rpoSeconds: 400 }).allowed).toBe(
+      'at least 480 with these timings: 300 (publish interval) + 60 (apply interval) + 120 (copy, estimated) = 480 s',
     );
   });
 

@@ -77,6 +77,8 @@ interface Found {
 export class Applier {
   private touching = false;
   private stopReason: string | null = null;
+  /** Ends a fetch under way at once: a store that does not answer must not hold anybody up. */
+  private fetching: AbortController | null = null;
   /** A publish that was restored and found wanting: trying it again would only disturb Qdrant. */
   private refused: { readonly id: string; readonly message: string } | null = null;
 
@@ -87,9 +89,18 @@ export class Applier {
     return this.touching;
   }
 
-  /** An apply under way ends at its next step; the marker stays. */
+  /** An apply under way ends at its next step, a fetch at once; the marker stays. */
   stop(reason: string): void {
     this.stopReason = reason;
+    this.fetching?.abort(new ApplyInterruptedError(`Stopped fetching: ${reason}.`));
+  }
+
+  /**
+   * For a promotion: what is only being fetched ends. What is being put into Qdrant goes on, since going back to the last
+   * good publish would take as long as finishing this one.
+   */
+  stopUnlessTouching(reason: string): void {
+    if (!this.touching) this.stop(reason);
   }
 
   allow(): void {
@@ -120,7 +131,7 @@ export class Applier {
     await staging.sweep();
     await staging.keepOnly([ledger.state.lastGood, manifest.id]);
     await staging.requireSpace(manifest, parts);
-    await staging.fetch(manifest, parts, () => this.step('part-fetched'));
+    await this.fetch(manifest);
     await staging.verify(manifest);
     await this.step('staged');
     const guard = this.guard(manifest, reprotect);
@@ -150,6 +161,19 @@ export class Applier {
       return info;
     } finally {
       this.touching = false;
+    }
+  }
+
+  private async fetch(manifest: Manifest): Promise<void> {
+    const { staging, parts } = this.options;
+    const fetching = new AbortController();
+    if (this.stopReason !== null)
+      fetching.abort(new ApplyInterruptedError(`Stopped fetching: ${this.stopReason}.`));
+    this.fetching = fetching;
+    try {
+      await staging.fetch(manifest, parts, () => this.step('part-fetched'), fetching.signal);
+    } finally {
+      this.fetching = null;
     }
   }
 

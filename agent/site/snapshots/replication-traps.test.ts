@@ -259,6 +259,38 @@ describe('trap 30: the sync must not overwrite the good side', () => {
   });
 });
 
+describe('a promotion while a publish is being applied', () => {
+  it('ends a fetch at once, however long the store takes, and leaves what is here promotable', async () => {
+    const first = await publish();
+    await apply();
+    await publish();
+    const applier = world.eu.applier();
+    const ended = new Promise<unknown>((resolve) => {
+      world.store.onFetch = (signal) => {
+        const hanging = new Promise<never>((_never, reject) =>
+          signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
+        setImmediate(() => applier.stopUnlessTouching('this site is being promoted'));
+        return hanging;
+      };
+      applier.apply().catch(resolve);
+    });
+    expect(await ended).toMatchObject({ code: 'APPLY_INTERRUPTED' });
+    expect(world.eu.ledger.state.applied?.id).toBe(first.id);
+    expect(world.eu.ledger.state.applying).toBeNull();
+  });
+
+  it('lets what is already being put into Qdrant come to its end', async () => {
+    const { id } = await publish();
+    const applier = world.eu.applier();
+    world.eu.applyStep = async (step) => {
+      if (step === 'shard-recovered') applier.stopUnlessTouching('this site is being promoted');
+    };
+    expect((await applier.apply()).id).toBe(id);
+    expect(world.eu.ledger.state.applied?.id).toBe(id);
+  });
+});
+
 describe('trap 31: a hash is not a restore', () => {
   it.each([
     [

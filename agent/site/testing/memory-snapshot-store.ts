@@ -33,6 +33,8 @@ export class MemorySnapshotStore implements SnapshotStore, PartStore {
   /** Called before an object is stored or read; may throw or alter the bytes. */
   onWrite: ((key: string, body: Buffer) => Buffer) | null = null;
   onRead: ((key: string, body: Buffer) => Buffer) | null = null;
+  /** Called when parts are asked for; may hang until the signal. */
+  onFetch: ((signal: AbortSignal | undefined) => Promise<void>) | null = null;
   /** What the publishers asked to have kept. */
   readonly retained: string[][] = [];
   private serial = 0;
@@ -60,6 +62,7 @@ export class MemorySnapshotStore implements SnapshotStore, PartStore {
     take: (key: PartKey, body: Readable) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<void> {
+    await this.onFetch?.(signal);
     const once = (key: PartKey) => take(key, Readable.from([this.get(partKey(snapshot, key)).body]));
     for (const key of wanted) {
       signal?.throwIfAborted();
