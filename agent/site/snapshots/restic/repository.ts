@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { RunOptions } from './command';
 import {
+  RepositoryDamagedError,
   RepositoryError,
   RepositoryLockedError,
   RepositoryMissingError,
@@ -38,6 +39,7 @@ export class Repository {
     const messages = await run().catch(async (error: unknown) => {
       if (error instanceof RepositoryMissingError) await this.restic.run(this.site, ['init']);
       else if (error instanceof RepositoryLockedError) await this.unlock();
+      else if (error instanceof RepositoryDamagedError) await this.mend();
       else throw error;
       return run();
     });
@@ -75,7 +77,10 @@ export class Repository {
     await this.restic.run(site, args, options);
   }
 
-  /** Drops every snapshot without one of these tags, and what only they needed. */
+  /**
+   * Drops every snapshot without one of these tags, and what only they needed. This looks at everything that is stored, so
+   * it is where a loss shows: the error says so, and the backup after it stores again what is missing.
+   */
   async retain(tags: ReadonlySet<string>): Promise<void> {
     await this.unlock();
     const messages = await this.restic.run(this.site, ['--no-lock', 'snapshots']);
@@ -83,7 +88,18 @@ export class Repository {
       .map((message) => Snapshot.parse(message))
       .filter((snapshot) => !snapshot.tags?.some((tag) => tags.has(tag)))
       .map(({ id }) => id);
-    if (surplus.length > 0) await this.restic.run(this.site, ['forget', '--prune', ...surplus]);
+    if (surplus.length === 0) return;
+    try {
+      await this.restic.run(this.site, ['forget', '--prune', ...surplus]);
+    } catch (error) {
+      if (error instanceof RepositoryDamagedError) await this.mend();
+      throw error;
+    }
+  }
+
+  /** Strikes from the index what is not there any more: a backup stores whatever the index does not list. */
+  private async mend(): Promise<void> {
+    await this.restic.run(this.site, ['repair', 'index']);
   }
 
   /** Locks whose process is gone; nobody else's. */

@@ -45,7 +45,7 @@ const PARTS = 'failover-parts';
 const BY = { by: 'data drill', reason: 'drill' };
 /** A collection of the drill is never this big. */
 const ALL_POINTS = 1_000_000;
-const REQUEST_MS = 120_000;
+const REQUEST_MS = 300_000;
 const WRITE_MS = 5_000;
 
 export class DrillSite {
