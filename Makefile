@@ -9,7 +9,7 @@ TIMINGS ?= compressed
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
+drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=; all; data, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
 	@lab/session drill "$(SCENARIO)" "$(TIMINGS)" "$(RUNTIMES)"
 
 bench: node_modules ## direct against through edge and gateway, in the lab

@@ -22,10 +22,13 @@ const report = (results: readonly CaseResult[]): DrillReport => ({
 });
 
 describe('the report of a data drill', () => {
-  it('has a line for every case and a sum', () => {
+  it('has a line for every case, one for every group, and a sum', () => {
     expect(renderReport(report([result({})])).split('\n')).toEqual([
       'what was tried              step hit        what happened           points lost',
       'kill -9 in publish: marked  publish/marked  previous publish stays  0            passed',
+      '',
+      'group    cases  points lost            what happened',
+      'publish  1      0            1 passed  previous publish stays',
       '',
       '1 of 1 cases passed, 0 points lost beyond the published state, in 61 s, with /opt/qdrant.',
     ]);

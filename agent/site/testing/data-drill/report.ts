@@ -1,7 +1,7 @@
 /** What came of a data drill: a table for people, and the same as JSON. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CaseResult } from './data-case';
+import { GROUPS, type CaseResult } from './data-case';
 
 export interface DrillReport {
   readonly version: 1;
@@ -13,6 +13,7 @@ export interface DrillReport {
   readonly results: readonly CaseResult[];
 }
 
+const SUMMARY_HEADINGS = ['group', 'cases', 'points lost', '', 'what happened'];
 const HEADINGS = ['what was tried', 'step hit', 'what happened', 'points lost', ''];
 
 export function renderReport({ results, seconds, qdrant }: DrillReport): string {
@@ -21,10 +22,26 @@ export function renderReport({ results, seconds, qdrant }: DrillReport): string 
   return [
     table([HEADINGS, ...results.map(line)]),
     '',
+    table([SUMMARY_HEADINGS, ...summary(results)]),
+    '',
     ...results.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`)),
     `${good} of ${results.length} cases passed, ${lost} points lost beyond the published state, in ` +
       `${Math.round(seconds)} s, with ${qdrant}.`,
   ].join('\n');
+}
+
+/** One line a group: how many cases, and everything that came of them. */
+function summary(results: readonly CaseResult[]): string[][] {
+  const groups = GROUPS.map((group) => results.filter((result) => result.group === group));
+  return groups
+    .filter((own) => own.length > 0)
+    .map((own) => [
+      own[0]?.group ?? '',
+      String(own.length),
+      String(own.reduce((sum, { pointsLost }) => sum + pointsLost, 0)),
+      `${own.filter(hasPassed).length} passed`,
+      [...new Set(own.map(({ outcome }) => outcome))].join(' · '),
+    ]);
 }
 
 /** Writes both into the folder and answers their paths. */
