@@ -53,4 +53,6 @@ export interface CaseResult {
   readonly seconds: number;
   /** Why it failed; empty when it passed. */
   readonly problems: readonly string[];
+  /** Of a case that failed: what the agents told last. */
+  readonly events?: readonly string[];
 }

@@ -41,6 +41,7 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
+const LOG = 'agent.log';
 const PARTS = 'failover-parts';
 const BY = { by: 'data drill', reason: 'drill' };
 /** A collection of the drill is never this big. */
@@ -83,7 +84,7 @@ export class DrillSite {
       },
       restic: { program: programs.restic, keyFile, cacheFolder: join(state, 'restic-cache') },
       stores,
-      logFile: join(folder, 'agent.log'),
+      logFile: join(folder, LOG),
       hitFile: join(folder, 'hit'),
     });
     await this.agent.up();
@@ -175,6 +176,15 @@ export class DrillSite {
       }
     }
     return found;
+  }
+
+  /** From the log, which outlives the agent's process. */
+  lastEvents(count: number): string[] {
+    const lines = readFileSync(join(this.folder, LOG), 'utf8').trim().split('\n').slice(-count);
+    return lines.map((line) => {
+      const { time, event, msg } = JSON.parse(line) as { time: number; event?: string; msg?: string };
+      return `${new Date(time).toISOString()} ${this.name} ${event ?? ''}: ${msg ?? ''}`;
+    });
   }
 
   /** Where an apply keeps what it has fetched from the store. */

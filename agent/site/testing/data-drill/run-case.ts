@@ -6,6 +6,7 @@ import type { DrillWorld } from './drill-world';
 import type { Difference } from './write-record';
 
 const SHOWN = 5;
+const EVENTS_TOLD = 40;
 /** Written between the last publish and the fault, so that there is something to lose. */
 const FRESH_WRITES = 8;
 const WRITE_SECONDS = 60;
@@ -32,7 +33,9 @@ export async function runCase(world: DrillWorld, drilled: DataCase): Promise<Cas
     problems.push(messageOf(error));
   }
   const { name, group } = drilled;
-  return { name, group, ...happened, pointsLost, seconds: (Date.now() - began) / 1000, problems };
+  const result = { name, group, ...happened, pointsLost, seconds: (Date.now() - began) / 1000, problems };
+  if (problems.length === 0) return result;
+  return { ...result, events: Object.values(world.sites).flatMap((site) => site.lastEvents(EVENTS_TOLD)) };
 }
 
 /** Everything acknowledged gets to both sites, and nothing of the fault is left behind. */
