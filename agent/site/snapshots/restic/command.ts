@@ -46,7 +46,7 @@ export class RepositoryDamagedError extends RepositoryError {
 
 /** How restic says so, of whatever kind of object. */
 const DAMAGE =
-  /verification failed|invalid data returned|missing (in|from)|does not match|does not exist|no such file|too short|unexpected EOF|range/;
+  /verification failed|invalid data returned|missing (in|from)|does not match|does not exist|no such file|too short|unexpected EOF|range|Unknown blob|not found in repository/;
 
 /** One line of restic's `--json` output. */
 export type Message = Readonly<Record<string, unknown>>;
@@ -168,9 +168,15 @@ function failure(site: string, command: string, code: number | null, said: strin
 function explain(said: string): string {
   const lines = said.trim().split('\n');
   for (const { error } of lines.flatMap(parse)) {
-    if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
+    if (typeof error === 'object' && error !== null && 'message' in error)
+      return firstLine(String(error.message));
   }
   const last = lines.at(-1) ?? '';
   const [message] = parse(last);
-  return typeof message?.['message'] === 'string' ? message['message'] : last;
+  return firstLine(typeof message?.['message'] === 'string' ? message['message'] : last);
+}
+
+/** What follows is where in its source. */
+function firstLine(text: string): string {
+  return text.trim().split('\n', 1)[0] ?? '';
 }

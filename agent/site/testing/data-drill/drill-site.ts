@@ -1,8 +1,7 @@
 /** One site of the data drill: its Qdrant, its agent's process, and what can be asked of both. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PublishInfo, StatusResponse } from '../../../../infra/contract/agent-api';
-import { SiteAgentSpec } from '../../../../infra/contract/site-spec';
+import type { StatusResponse } from '../../../../infra/contract/agent-api';
 import { CREDENTIALS } from '../../../lease/testing/versitygw';
 import { isNoSuchFile } from '../../errors';
 import type { LedgerState } from '../../state/ledger';
@@ -10,10 +9,10 @@ import { freePort } from '../free-port';
 import { RealQdrant } from '../real-qdrant';
 import { KEYS } from '../two-sites';
 import { AgentProcess } from './agent-process';
+import { ask, type Answer } from './ask';
+import { drillSpec, type SiteName } from './drill-spec';
 import type { StoreAddress } from './site-process';
 import type { Observed } from './write-record';
-
-export type SiteName = 'uk' | 'eu';
 
 /** Programs that the drill runs. */
 export interface Programs {
@@ -34,19 +33,11 @@ export interface DrillSiteOptions {
   readonly ports: Readonly<Record<SiteName, number>>;
 }
 
-/** What an agent answered: its refusal's code, or `ok`. */
-export interface Answer {
-  readonly code: string;
-  readonly message: string;
-  readonly body: Record<string, unknown>;
-}
-
 const LOG = 'agent.log';
 const PARTS = 'failover-parts';
 const BY = { by: 'data drill', reason: 'drill' };
 /** A collection of the drill is never this big. */
 const ALL_POINTS = 1_000_000;
-const REQUEST_MS = 300_000;
 const WRITE_MS = 5_000;
 
 export class DrillSite {
@@ -127,13 +118,18 @@ export class DrillSite {
 
   /** Null while nobody answers. */
   async status(): Promise<StatusResponse | null> {
-    const answer = await this.ask(this.options.ports[this.name], KEYS.operator, 'GET', '/status');
+    const answer = await ask({
+      port: this.options.ports[this.name],
+      key: KEYS.operator,
+      method: 'GET',
+      path: '/status',
+    });
     return answer.code === 'ok' ? (answer.body as unknown as StatusResponse) : null;
   }
 
   /** Through the write gateway; an acknowledgement is a 200. */
   async write(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer> {
-    return this.ask(this.gatewayPort, KEYS.qdrant, method, path, body, WRITE_MS);
+    return ask({ port: this.gatewayPort, key: KEYS.qdrant, method, path, body, timeoutMs: WRITE_MS });
   }
 
   /** Every point of every collection, from Qdrant itself. */
@@ -203,80 +199,6 @@ export class DrillSite {
   }
 
   private async post(path: string, body?: unknown): Promise<Answer> {
-    return this.ask(this.options.ports[this.name], KEYS.operator, 'POST', path, body);
+    return ask({ port: this.options.ports[this.name], key: KEYS.operator, method: 'POST', path, body });
   }
-
-  private async ask(
-    port: number,
-    key: string,
-    method: string,
-    path: string,
-    body?: unknown,
-    timeoutMs = REQUEST_MS,
-  ): Promise<Answer> {
-    try {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${key}`,
-          'content-type': 'application/json',
-          connection: 'close',
-        },
-        signal: AbortSignal.timeout(timeoutMs),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      const parsed = (text.startsWith('{') ? JSON.parse(text) : { text }) as Record<string, unknown>;
-      if (response.ok) return { code: 'ok', message: '', body: parsed };
-      const refusal = (parsed['skipped'] ?? parsed['error'] ?? {}) as { code?: string; message?: string };
-      return {
-        code: refusal.code ?? `HTTP ${response.status}`,
-        message: refusal.message ?? text.slice(0, 300),
-        body: parsed,
-      };
-    } catch (error) {
-      return { code: 'NO_ANSWER', message: error instanceof Error ? error.message : String(error), body: {} };
-    }
-  }
-}
-
-/** The publish that an answer tells of. */
-export function publishOf(answer: Answer): PublishInfo | null {
-  return answer.code === 'ok' ? (answer.body as unknown as PublishInfo) : null;
-}
-
-/** A person decides every switch, so that a slow machine cannot; otherwise as the lab's compressed timings. */
-function drillSpec(
-  site: SiteName,
-  enginePort: number,
-  vectorsPort: number,
-  qdrantVersion: string,
-): SiteAgentSpec {
-  const peer = site === 'uk' ? 'eu' : 'uk';
-  return SiteAgentSpec.parse({
-    site,
-    siteHost: `${site}.example.com`,
-    peer: { site: peer, host: `${peer}.example.com`, addresses: ['127.0.0.1'] },
-    initialHolder: site === 'uk',
-    lease: { ttlSeconds: 3, safetyMarginSeconds: 0.3, requestTimeoutSeconds: 0.9 },
-    switching: {
-      mode: 'manual',
-      cooldownSeconds: 0,
-      maxSwitchesPerHour: 10_000,
-      handoverSyncSeconds: 20,
-      engineRestartsPerHour: 0,
-    },
-    canary: { intervalSeconds: 0.5, timeoutSeconds: 0.5, failureThreshold: 5, recoveryThreshold: 2 },
-    store: {
-      endpoint: 'http://127.0.0.1:1',
-      region: 'us-east-1',
-      leaseBucket: 'lease',
-      snapshotBucket: 'snapshots',
-    },
-    snapshots: { rpoSeconds: 600, retain: 3, holdWritesSeconds: 5 },
-    restic: { kind: 'path', path: '/nowhere' }, // the process is told which program
-    parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion },
-    inference: { port: enginePort, modelName: 'tiny' },
-    vectors: { port: vectorsPort },
-  });
 }

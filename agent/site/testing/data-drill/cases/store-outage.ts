@@ -1,6 +1,6 @@
 /** The store goes away in the middle of things, and comes back. What was published before stays good all the while. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Answer } from '../drill-site';
+import type { Answer } from '../ask';
 import type { CaseContext, DataCase, Happened } from '../data-case';
 import { HIT_SECONDS } from './timing';
 
