@@ -18,7 +18,7 @@ async function main(): Promise<number> {
     options: {
       output: { type: 'string', default: 'drills' },
       only: { type: 'string', default: '' },
-      lanes: { type: 'string', default: '2' },
+      lanes: { type: 'string', default: '3' },
     },
   });
   const cases = allCases().filter(({ name, group }) => `${group}: ${name}`.includes(values.only));

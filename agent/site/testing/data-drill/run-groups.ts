@@ -18,16 +18,18 @@ const DISK_MIB = 512;
 
 export async function runGroups(cases: readonly DataCase[], options: RunOptions): Promise<CaseResult[]> {
   const results = new Map<DataCase, CaseResult>();
-  const queue: Group[] = GROUPS.filter((group) => cases.some((drilled) => drilled.group === group));
+  const of = (group: Group): DataCase[] => cases.filter((drilled) => drilled.group === group);
+  // The largest first, so that no lane is left with it in the end.
+  const queue = GROUPS.map(of)
+    .filter((own) => own.length > 0)
+    .sort((a, b) => b.length - a.length);
   const record = (drilled: DataCase, result: CaseResult): void => {
     results.set(drilled, result);
     options.onResult(result, results.size, cases.length);
   };
   const lane = async (): Promise<void> => {
-    for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
-      const own = cases.filter((drilled) => drilled.group === group);
+    for (let own = queue.shift(); own !== undefined; own = queue.shift())
       await runGroup(own, options, record);
-    }
   };
   await Promise.all(Array.from({ length: options.lanes }, lane));
   return cases.flatMap((drilled) => results.get(drilled) ?? []);
