@@ -1,27 +1,23 @@
 /** Two sites, a lease and a store, with a client that writes all the while: what every case of the data drill happens to. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Versitygw } from '../../../lease/testing/versitygw';
-import { freePort } from '../free-port';
-import { FakeEngine } from '../two-sites';
+import { existsSync, readFileSync } from 'node:fs';
+import type { Versitygw } from '../../../lease/testing/versitygw';
 import type { Answer } from './ask';
-import { DrillSite, type Programs } from './drill-site';
+import type { DrillSite } from './drill-site';
 import type { SiteName } from './drill-spec';
 import { insist } from './insist';
-import { SmallDisk } from './small-disk';
+import type { SmallDisk } from './small-disk';
+import {
+  SNAPSHOT_BUCKET,
+  buildParts,
+  endAll,
+  type Undo,
+  type WorldOptions,
+  type WorldParts,
+} from './world-parts';
 import { WRITTEN, Writer } from './writer';
 import { VECTOR_SIZE, WriteRecord, contentOf, type Difference } from './write-record';
 
-const LEASE_BUCKET = 'failover-lease';
-const SNAPSHOT_BUCKET = 'failover-snapshots';
 const SEED_SECONDS = 60;
-
-export interface WorldOptions {
-  readonly programs: Programs;
-  /** Each site and the store get a disk of so many MiB, which can be filled; needs root. */
-  readonly diskMiB?: number;
-}
 
 export class DrillWorld {
   readonly record = new WriteRecord();
@@ -29,14 +25,17 @@ export class DrillWorld {
   readonly sites: Readonly<Record<SiteName, DrillSite>>;
   /** Before every publish that was asked for, the mark of what it has to hold; by the publish's id. */
   private readonly marks = new Map<string, number>();
+  readonly store: Versitygw;
+  private readonly disks: readonly SmallDisk[];
+
   private constructor(
-    sites: readonly [uk: DrillSite, eu: DrillSite],
-    readonly store: Versitygw,
-    private readonly disks: readonly SmallDisk[],
+    { sites, store, disks }: WorldParts,
     /** What was begun, in order; ended in the reverse. */
-    private readonly undo: readonly (() => void | Promise<void>)[],
+    private readonly undo: readonly Undo[],
   ) {
     this.sites = { uk: sites[0], eu: sites[1] };
+    this.store = store;
+    this.disks = disks;
     this.writer = new Writer(
       this.record,
       async (site, path, body) => {
@@ -47,60 +46,17 @@ export class DrillWorld {
     );
   }
 
-  static async start({ programs, diskMiB }: WorldOptions): Promise<DrillWorld> {
-    const undo: (() => void | Promise<void>)[] = [];
+  static async start(options: WorldOptions): Promise<DrillWorld> {
+    const undo: Undo[] = [];
     try {
-      return await DrillWorld.build(programs, diskMiB, undo);
+      const world = new DrillWorld(await buildParts(options, undo), undo);
+      undo.push(() => world.writer.pause());
+      await world.seed();
+      return world;
     } catch (error) {
       await endAll(undo);
       throw error;
     }
-  }
-
-  private static async build(
-    programs: Programs,
-    diskMiB: number | undefined,
-    undo: (() => void | Promise<void>)[],
-  ): Promise<DrillWorld> {
-    const folder = mkdtempSync(join(tmpdir(), 'data-drill-'));
-    undo.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const disks: SmallDisk[] = [];
-    const place = (name: string): string => {
-      const path = join(folder, name);
-      mkdirSync(path);
-      if (diskMiB === undefined) return path;
-      const disk = SmallDisk.mount(name, path, diskMiB);
-      undo.push(() => disk.unmount());
-      disks.push(disk);
-      return path;
-    };
-    const makeStore = async (at: string, bucket: string): Promise<Versitygw> => {
-      const made = await Versitygw.start(programs.versitygw, at);
-      undo.push(() => made.stop());
-      await made.makeBucket(bucket);
-      return made;
-    };
-    const lease = await makeStore(folder, LEASE_BUCKET);
-    const store = await makeStore(place('store'), SNAPSHOT_BUCKET);
-    const engine = new FakeEngine();
-    const enginePort = await engine.listen();
-    undo.push(() => engine.close());
-    const stores = {
-      lease: { endpoint: lease.endpoint, bucket: LEASE_BUCKET },
-      snapshots: { endpoint: store.endpoint, bucket: SNAPSHOT_BUCKET },
-    };
-    const ports = { uk: await freePort(), eu: await freePort() };
-    const makeSite = async (name: SiteName): Promise<DrillSite> => {
-      const site = new DrillSite({ name, folder: place(name), programs, enginePort, stores, ports });
-      undo.push(() => site.dispose());
-      await site.start();
-      return site;
-    };
-    const sites = await Promise.all([makeSite('uk'), makeSite('eu')]);
-    const world = new DrillWorld(sites, store, disks, undo);
-    undo.push(() => world.writer.pause());
-    await world.seed();
-    return world;
   }
 
   dispose(): Promise<void> {
@@ -321,8 +277,4 @@ export class DrillWorld {
 
 function said({ code, message }: Answer): string {
   return `${code} ${message}`;
-}
-
-async function endAll(undo: readonly (() => void | Promise<void>)[]): Promise<void> {
-  for (const end of [...undo].reverse()) await end();
 }
