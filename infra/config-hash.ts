@@ -28,6 +28,7 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     site: _site,
     siteHost: _host,
     peer: _peer,
+    servers: _servers,
     initialHolder: _first,
     parity: _parity,
     store: { credentials: _credentials, ...store },
@@ -36,11 +37,13 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     alerts: _alerts,
     ...sharedAgent
   } = agent;
-  const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, tls, ...sharedEdge } = edge;
+  const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, others: _others, tls, ...sharedEdge } = edge;
+  // How many servers a site has is its own affair.
+  const { cluster: _cluster, ...sharedVectors } = vectors;
   const sharedTls = tls.mode === 'acme' ? { ...tls, names: [] } : tls;
   const sharedRecord = dnsRecord === undefined ? {} : { dnsRecord: { ...dnsRecord, addresses: [] } };
   return {
-    vectors,
+    vectors: sharedVectors,
     inference,
     timers,
     agent: { ...sharedAgent, store, ...sharedRecord },

@@ -46,6 +46,7 @@ import {
   resolverText,
   setCable,
   setFaults,
+  setFlakyPort,
   type Cut,
 } from './network';
 import { ensurePki } from './pki';
@@ -428,6 +429,11 @@ export async function mendUnit(word: string, unit: string): Promise<void> {
     ]);
 }
 
+/** Every second request to a local port of the servers finds its connection reset; null mends it. */
+export async function setFlaky(word: string, port: number | null): Promise<void> {
+  for (const server of await targets(word)) await setFlakyPort(namesFor(), server, port);
+}
+
 // --- reaching in -----------------------------------------------------------------------------------------------------
 
 /** Words that run a command inside a place's (first server's) namespace. */
@@ -441,6 +447,7 @@ export async function sshWords(names: Names, server: Server): Promise<string[]> 
   return [...inside(names, 'client'), 'ssh', ...options, `root@${at}`];
 }
 
-async function ssh(names: Names, server: Server, command: readonly string[]): Promise<string> {
+/** Runs a command on a server as the operator's key lets one. */
+export async function ssh(names: Names, server: Server, command: readonly string[]): Promise<string> {
   return run('ip', [...(await sshWords(names, server)), ...command], { timeoutMs: 20_000 });
 }

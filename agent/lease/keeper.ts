@@ -41,6 +41,11 @@ export interface LeaseKeeperOptions {
   readonly clock?: Clock;
   readonly state: StatePort;
   readonly onEvent: (event: AgentEvent) => void;
+  /**
+   * Until when this process may act for its site, by the keeper's clock: where the site has several servers, one of them
+   * leads. @default for ever
+   */
+  readonly leadsUntil?: () => number;
 }
 
 interface Waiting {
@@ -88,7 +93,7 @@ export class LeaseKeeper {
 
   /** Asked before a write is forwarded and again before it is acknowledged; judged by the clock at this very moment. */
   isWritable(): boolean {
-    if (this.core === null || this.stopped || this.holds.size > 0) return false;
+    if (this.core === null || !this.mayAct() || this.holds.size > 0) return false;
     return isWritable(this.core, this.clock.now());
   }
 
@@ -102,14 +107,15 @@ export class LeaseKeeper {
 
   lease(): { readonly epoch: number; readonly holder: string } | null {
     const core = this.core;
-    if (core === null) return null;
+    if (core === null || this.clock.now() >= this.leadsUntil()) return null;
     if (core.hold !== null) return { epoch: core.hold.epoch, holder: this.config.site };
     if (core.observed?.kind !== 'lease') return null;
     return { epoch: core.observed.lease.epoch, holder: core.observed.lease.holder };
   }
 
   writableForSeconds(): number | null {
-    const deadline = this.core === null ? -Infinity : holdDeadline(this.core);
+    const held = this.core === null ? -Infinity : holdDeadline(this.core);
+    const deadline = Math.min(held, this.leadsUntil());
     return deadline === -Infinity ? null : Math.max(0, (deadline - this.clock.now()) / 1000);
   }
 
@@ -219,7 +225,8 @@ export class LeaseKeeper {
   }
 
   private dispatch(happening: Happening): readonly Action[] {
-    if (this.core === null || this.stopped) return [];
+    // An answer that comes after another server has begun to lead says nothing to this one.
+    if (this.core === null || !this.mayAct()) return [];
     const { local } = this.options;
     const result = step(this.core, {
       ...happening,
@@ -235,6 +242,14 @@ export class LeaseKeeper {
     this.core = result.state;
     for (const action of result.actions) this.perform(action);
     return result.actions;
+  }
+
+  private leadsUntil(): number {
+    return this.options.leadsUntil?.() ?? Infinity;
+  }
+
+  private mayAct(): boolean {
+    return !this.stopped && this.clock.now() < this.leadsUntil();
   }
 
   private ask(happening: (id: number) => Happening): Promise<SwitchResponse> {

@@ -132,12 +132,16 @@ export interface Hold {
   readonly epoch: number;
   /** ETag to renew on; null when a write of unknown outcome makes reading necessary. */
   readonly etag: string | null;
+  /** ETag of the last write of this process that is known to have been in the store; a hand-over is conditional on it. */
+  readonly provenEtag: string | null;
   /** A write of this process has succeeded under this hold, so no older write can take it away any more. */
   readonly confirmed: boolean;
   readonly leaseDeadline: number;
   readonly promiseDeadline: number;
   /** Writable only once the memory of this number is on disk. */
   readonly needsSeq: number;
+  /** The store has acknowledged it, and nothing has shown it since; `looked` once a reading failed to. */
+  readonly unproven: { readonly etag: string; readonly sentAt: number; readonly looked: boolean } | null;
   /** Writes that may yet turn out to have happened. */
   readonly ownWrites: readonly { readonly nonce: string; readonly sentAt: number }[];
   /** The last store operation failed: the witness may be out of sight. */

@@ -129,7 +129,13 @@ export class Background {
     this.wasHolding = holding;
     if (!took) return;
     const { applied, applying } = ledger.state;
-    if (applied !== null || applying !== null) await ledger.update({ applied: null, applying: null });
+    if (applied === null && applying === null) return;
+    // A site that takes over halfway through an apply has data of no publish.
+    await ledger.update({
+      applied: null,
+      applying: null,
+      basedOn: applying === null ? (applied?.id ?? null) : null,
+    });
   }
 
   /** The peer can take nothing of an older epoch: the first publish of a new one does not wait for the timer. */

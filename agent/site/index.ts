@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { REPOSITORY_KEY } from '../../infra/contract/agent-credentials';
 import { AGENT_REQUESTS_DIRECTORY } from '../../infra/contract/server-paths';
 import { createLogger } from '../shared/logger';
+import { leaderConfig, leaderRequestTimeoutMs, S3LeaderStore, SiteShrunkError } from '../leadership';
 import { S3LeaseStore } from '../lease';
 import { readConfiguration, readCredentials } from './configuration';
+import { LEADER_COPY, runServer } from './servers/run';
 import { startSite } from './site';
 import { Restic } from './snapshots/restic/command';
 import { ResticParts } from './snapshots/restic/parts';
 import { Repository } from './snapshots/restic/repository';
 import { S3SnapshotStore } from './snapshots/s3-store';
-import { writeDurably } from './state/durable-file';
+import { readIfPresent, writeDurably } from './state/durable-file';
 
 const STATE_FOLDER = '/var/lib/failover-agent';
 const STAGING_FOLDER = '/var/lib/failover-qdrant/snapshots/failover-staging';
@@ -48,22 +50,38 @@ export async function runDaemon(
     maxMbitPerSecond: spec.snapshots.maxMbitPerSecond,
     ...(await authorityFile(spec.store.caCertificate)),
   });
-  const site = await startSite({
+  const leases = {
+    ...store,
+    bucket: spec.store.leaseBucket,
+    requestTimeoutMs: spec.lease.requestTimeoutSeconds * 1000,
+  };
+  const lease = new S3LeaseStore(leases);
+  const options = {
     spec,
     credentials,
     logger,
     agentVersion: agentVersion(),
     folders: { state: STATE_FOLDER, staging: STAGING_FOLDER, requests: AGENT_REQUESTS_DIRECTORY },
-    stores: {
-      lease: new S3LeaseStore({
-        ...store,
-        bucket: spec.store.leaseBucket,
-        requestTimeoutMs: spec.lease.requestTimeoutSeconds * 1000,
-      }),
+    stores: () => ({
+      lease,
       snapshots: new S3SnapshotStore({ ...store, bucket: spec.store.snapshotBucket }),
       parts: new ResticParts(new Repository(restic, spec.site), PARTS_FOLDER),
-    },
-  });
+    }),
+  };
+  if (spec.servers !== undefined) {
+    const stop = new AbortController();
+    void stopSignal().then(() => stop.abort());
+    const { servers } = spec;
+    const leaders = new S3LeaderStore(spec.site, {
+      ...leases,
+      requestTimeoutMs: leaderRequestTimeoutMs(leaderConfig(spec, servers)),
+    });
+    await runServer({ ...options, servers, leaders }, stop.signal);
+    return;
+  }
+  const copy = join(STATE_FOLDER, LEADER_COPY);
+  if ((await readIfPresent(copy)) !== null) throw new SiteShrunkError(copy);
+  const site = await startSite({ ...options, stores: options.stores() });
   await stopSignal();
   logger.info('stopping');
   await site.stop();

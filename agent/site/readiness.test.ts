@@ -13,6 +13,7 @@ const PROMOTABLE: PromotableFacts = {
   runningQdrant: '1.18.3',
   applied: { id: 'p' },
   applying: null,
+  differences: [],
   touching: false,
   dataAgeSeconds: 100,
   rpoSeconds: 3600,

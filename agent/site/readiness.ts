@@ -53,6 +53,8 @@ export interface PromotableFacts {
   readonly runningQdrant: string | null;
   readonly applied: { readonly id: string } | null;
   readonly applying: { readonly id: string } | null;
+  /** The publish that is here was compared point by point, and this is what was found to be different. */
+  readonly differences: readonly string[];
   readonly touching: boolean;
   readonly dataAgeSeconds: number | null;
   readonly rpoSeconds: number;
@@ -98,6 +100,14 @@ function dataReasons(facts: PromotableFacts): Reason[] {
       {
         code: 'NO_VERIFIED_RESTORE',
         message: 'No publish of the holder has been applied and verified here.',
+      },
+    ];
+  }
+  if (facts.differences.length > 0) {
+    return [
+      {
+        code: 'DATA_DIFFERS',
+        message: `${applied.id} was restored and is not what was published: ${facts.differences.join('; ')}. The next publish replaces it.`,
       },
     ];
   }

@@ -1,9 +1,10 @@
 /** Everything that can be asked of this site, from what is known already: no call waits for anything. */
 import {
-  CANARY_PARTS,
   type AgentEvent,
   type CanaryPart,
   type CanaryStatus,
+  type DigestStatus,
+  type DivergedSummary,
   type Health,
   type PromotableResponse,
   type ReadyzResponse,
@@ -33,12 +34,18 @@ export interface SiteViewOptions {
   readonly clock: SiteClock;
   readonly canary: Readonly<Record<CanaryPart, () => CanaryView>>;
   readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
+  /** Another server of this site that is well in this part, or null. */
+  readonly wellBeside?: (part: CanaryPart) => string | null;
+  /** Who leads the site, and what its other servers say of themselves. */
+  readonly servers?: () => NonNullable<StatusResponse['servers']>;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
   readonly events: () => readonly AgentEvent[];
   /** Of what the agent calls outside, where it does. */
   readonly outward?: () => Pick<StatusResponse, 'dnsRecord' | 'alerts'>;
+  readonly digest: () => DigestStatus;
+  readonly diverged: () => readonly DivergedSummary[];
   readonly record: RecordEvent;
 }
 
@@ -67,12 +74,13 @@ export class SiteView {
       site: spec.site,
       state: keeper.state(),
       witness: keeper.witness(),
-      canary: this.canaryViews(),
+      canary: this.siteCanary(),
       parity: spec.parity,
       peerParity,
       runningQdrant: this.options.versions().qdrant,
       applied,
       applying,
+      differences: this.differences(),
       touching: this.options.isApplying(),
       dataAgeSeconds: this.dataAgeSeconds(),
       rpoSeconds: spec.snapshots.rpoSeconds,
@@ -91,7 +99,7 @@ export class SiteView {
   }
 
   canaryHealth(): { health: Health; since: number } {
-    const views = CANARY_PARTS.map((part) => this.options.canary[part]());
+    const views = Object.values(this.siteCanary());
     const health = worst(views.map((view) => view.health));
     return {
       health,
@@ -125,8 +133,10 @@ export class SiteView {
     const peer = keeper.peer();
     const publishedAge = this.publishedAgeSeconds();
     const dataAge = this.dataAgeSeconds();
+    const servers = this.options.servers?.();
     return {
       site: spec.site,
+      ...(servers === undefined ? {} : { servers }),
       state: keeper.state(),
       ready: this.readyz().ready,
       writable: keeper.isWritable(),
@@ -147,9 +157,17 @@ export class SiteView {
       versions: this.options.versions(),
       parity: spec.parity,
       switching: keeper.switching(),
+      digest: this.options.digest(),
+      diverged: this.options.diverged(),
       ...this.options.outward?.(),
       events: this.options.events(),
     };
+  }
+
+  /** What the data here was found to have otherwise than it was published. */
+  differences(): readonly string[] {
+    const { verdict } = this.options.digest();
+    return verdict?.result === 'different' ? verdict.details : [];
   }
 
   holds(): boolean {
@@ -161,6 +179,17 @@ export class SiteView {
     if (ready === this.wasReady) return;
     this.wasReady = ready;
     this.options.record(ready ? 'ready' : 'not-ready', reasons.map((reason) => reason.message).join(' '));
+  }
+
+  /** A part that one of the site's servers is well in is well: the edges pass requests on to that server. */
+  private siteCanary(): Readonly<Record<CanaryPart, CanaryView>> {
+    const { canary, wellBeside } = this.options;
+    const of = (part: CanaryPart): CanaryView => {
+      const own = canary[part]();
+      const other = own.health === 'healthy' ? null : (wellBeside?.(part) ?? null);
+      return other === null ? own : { ...own, health: 'healthy', detail: `${other} is well` };
+    };
+    return { inference: of('inference'), vectors: of('vectors'), edge: of('edge') };
   }
 
   canaryViews(): CanaryFacts {

@@ -9,6 +9,7 @@ import { S3SnapshotStore } from './snapshots/s3-store';
 import {
   addPoints,
   bootstrap,
+  lostWrites,
   plannedSwitch,
   protect,
   publishAt,
@@ -107,6 +108,13 @@ suite('two sites with a real Qdrant and a real object store', () => {
     await reprotect(uk);
     expect(await count(uk, 'docs')).toBe(510);
     expect(uk.status().state).toBe('standby');
+  });
+
+  it('brings back the writes of a lost holder that nobody else had, by a merge', async () => {
+    await lostWrites(pair, async (site, collection, id) => {
+      const [point] = (await servers.get(site)?.client.retrieve(collection, [id])) ?? [];
+      return point === undefined ? null : Number(point.payload?.['n']);
+    });
   });
 
   it('recovers when the standby’s Qdrant is killed in the middle of an apply', async () => {

@@ -4,6 +4,7 @@ import { MemoryLeaseStore } from '../lease';
 import {
   addPoints,
   bootstrap,
+  lostWrites,
   plannedSwitch,
   protect,
   publishAt,
@@ -190,4 +191,15 @@ it('goes on as the holder after a restart, with its ages and events', async () =
   expect(uk.status().lease).toMatchObject({ epoch: 1, holder: 'uk' });
   expect(uk.status().published?.id).toBe(before?.id);
   expect(uk.status().events.filter((event) => event.kind === 'published').length).toBeGreaterThan(0);
+});
+
+it('brings back the writes of a lost holder that nobody else had, by a merge', async () => {
+  await lostWrites(pair, (site, collection, id) => {
+    const points = qdrants
+      .get(site)
+      ?.collection(collection)
+      .shards.flatMap(({ points: each }) => [...each.values()]);
+    const found = points?.find((point) => point.id === id);
+    return Promise.resolve(found === undefined ? null : Number(found.payload['n']));
+  });
 });

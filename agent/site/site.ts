@@ -1,31 +1,37 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
 import { join } from 'node:path';
-import { AGENT_PORT, EDGE_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
-import { ENGINE_RESTART_REQUEST } from '../../infra/contract/server-paths';
+import {
+  AGENT_PORT,
+  GATEWAY_PORT,
+  type StandingResponse,
+  type StatusResponse,
+} from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { LeaseKeeper, LineageFile, type LeaseStore } from '../lease';
+import type { Leadership } from '../leadership';
 import type { Logger } from '../shared/logger';
 import { routes } from './api/routes';
 import { ApiServer } from './api/server';
 import { Background } from './background';
-import { Canary, type CanaryOptions } from './canary/canary';
-import { EdgeProbe } from './canary/edge-probe';
-import { InferenceProbe } from './canary/inference-probe';
-import { VectorsProbe } from './canary/vectors-probe';
+import { canaries } from './canary/canaries';
 import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
+import { Digests } from './digest/digests';
+import { Diverged } from './diverged/diverged';
 import { WriteGate } from './gateway/write-gate';
 import { WriteGateway } from './gateway/write-gateway';
+import { messageOf } from './errors';
 import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
 import { Operations } from './operations';
 import { Outward } from './outward';
 import { PeerClient } from './peer/client';
-import type { RecordEvent, SiteClock } from './ports';
+import { heldEpoch, type RecordEvent, type SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
-import { EngineRestart } from './recovery/engine-restart';
-import { RestartLog } from './recovery/restart-log';
-import { RestartRequest } from './recovery/restart-request';
+import { engineRestartOf } from './recovery/of-server';
+import { ServerReports } from './servers/reports';
+import { serverRoutes } from './servers/routes';
+import { SharedLineage } from './servers/shared-lineage';
 import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
@@ -36,6 +42,9 @@ import { siteClock } from './state/clock';
 import { WatchedLineage } from './state/watched-lineage';
 import { EventLog } from './state/event-log';
 import { Ledger } from './state/ledger';
+
+/** What another server said of itself counts for so many of its probes. */
+const REPORT_FRESH_INTERVALS = 3;
 
 export interface SiteFolders {
   /** The agent's own state. */
@@ -62,6 +71,8 @@ export interface SiteOptions {
   /** In place of the edge on this server's port 443. */
   readonly probeEdge?: () => Promise<ProbeResult>;
   readonly clock?: SiteClock;
+  /** Where the site has several servers: this one leads, until it says otherwise. */
+  readonly leadership?: Leadership;
   readonly step?: {
     readonly publish?: (step: PublishStep) => Promise<void>;
     readonly apply?: (step: ApplyStep) => Promise<void>;
@@ -80,7 +91,13 @@ export interface Site {
 export async function startSite(options: SiteOptions): Promise<Site> {
   const { spec, credentials, folders, stores, logger } = options;
   const clock = options.clock ?? siteClock();
-  const ledger = await Ledger.open(join(folders.state, 'ledger.json'));
+  const { leadership } = options;
+  const ledger =
+    leadership === undefined
+      ? await Ledger.open(join(folders.state, 'ledger.json'))
+      : Ledger.kept(leadership.recall('ledger'), `the memory of ${spec.site}`, (state) =>
+          leadership.remember('ledger', state),
+        );
   const events = new EventLog({
     site: spec.site,
     clock,
@@ -104,10 +121,19 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
     ...(options.peerOrigin === undefined ? {} : { origin: options.peerOrigin }),
   });
-  const lineage = new WatchedLineage(new LineageFile(join(folders.state, 'lineage.json')));
+  const lineage = new WatchedLineage(
+    leadership === undefined
+      ? new LineageFile(join(folders.state, 'lineage.json'))
+      : new SharedLineage(leadership, spec.site),
+  );
   const askPeer = async (): Promise<StatusResponse> => {
     const status = await peer.status();
-    await background.learnPeerParity(status.parity);
+    try {
+      await background.learnPeerParity(status.parity);
+    } catch (error) {
+      // Known here at once; what the peer says counts whether or not it could be written down.
+      record('alert', `the peer's versions could not be remembered: ${messageOf(error)}`);
+    }
     return status;
   };
   const keeper: LeaseKeeper = new LeaseKeeper({
@@ -122,6 +148,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       finalSync: (deadlineMs) => operations.finalSync(deadlineMs),
     },
     state: lineage,
+    ...(leadership === undefined ? {} : { leadsUntil: () => leadership.leadsUntil() }),
     onEvent: (event) => {
       events.push(event);
       outward.onEvent(event);
@@ -129,6 +156,15 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     },
   });
 
+  const digests = new Digests({
+    qdrant,
+    ledger,
+    clock,
+    record,
+    folder: join(folders.state, 'digests'),
+    isHolder: () => heldEpoch(keeper) !== null,
+    askPeer: (request) => peer.digestBucket(request),
+  });
   const publisher = new Publisher({
     spec,
     store: stores.snapshots,
@@ -140,6 +176,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
     agentVersion: options.agentVersion,
+    digests: digests.digester,
     ...(options.step?.publish === undefined ? {} : { step: options.step.publish }),
   });
   const staging = new Staging(folders.staging);
@@ -155,6 +192,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
     claimPending: () => lineage.claimPending,
     learnParity: (parity) => background.learnPublishedParity(parity),
+    digests: digests.check,
+    digestFolder: digests.folder,
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
@@ -169,23 +208,18 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
   });
   const isApplying = (): boolean => applier.isTouching;
-  const engineRestart = new EngineRestart({
-    switching: spec.switching,
-    startTimeoutSeconds: spec.inference.startTimeoutSeconds,
-    failureThreshold: spec.canary.failureThreshold,
-    log: await RestartLog.open(join(folders.state, 'engine-restarts.json'), clock),
-    clock,
-    request: new RestartRequest(join(folders.requests, ENGINE_RESTART_REQUEST)),
-    record,
-  });
-  const { inferenceProbe, inference, vectors, edge } = canaries(
-    options,
+  const reports = new ServerReports(clock, REPORT_FRESH_INTERVALS * spec.canary.intervalSeconds * 1000);
+  const engineRestart = await engineRestartOf({ spec, folders, clock, record });
+  const { inferenceProbe, inference, vectors, edge } = canaries({
+    spec,
+    vllmKey: credentials.vllmKey,
     clock,
     qdrant,
     isApplying,
     engineRestart,
     record,
-  );
+    ...(options.probeEdge === undefined ? {} : { probeEdge: options.probeEdge }),
+  });
   const background: Background = new Background({
     spec,
     keeper,
@@ -206,11 +240,17 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     canary: { inference: () => inference.view(), vectors: () => vectors.view(), edge: () => edge.view() },
     engineRestarts: engineRestart,
+    wellBeside: (part) => reports.wellIn(part),
+    ...(leadership === undefined || spec.servers === undefined
+      ? {}
+      : { servers: () => serversOf(leadership, spec.servers, reports) }),
     isApplying,
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
     events: () => events.list(),
     outward: () => outward.status(),
+    digest: () => digests.status(),
+    diverged: () => ledger.state.setAside,
     record,
   });
   const outward: Outward = new Outward({
@@ -232,6 +272,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     rpoSeconds: spec.snapshots.rpoSeconds,
   });
   outward.measure(metrics.registry);
+  digests.measure(metrics.registry);
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -241,21 +282,61 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     isApplying,
     counters: metrics.gateway(),
     onAcknowledged: () => publisher.countWrite(),
+    observe: (request) => digests.observe(request),
+  });
+  const diverged = new Diverged({
+    site: spec.site,
+    ledger,
+    clock,
+    record,
+    qdrant,
+    isWritable: () => keeper.isWritable(),
+    gatewayPort: () => ports.gateway,
+    apiKey: credentials.qdrantKey,
   });
   const api = new ApiServer({
     logger,
     keys: { operator: new KeyCheck([credentials.operatorKey]), peer: new KeyCheck([credentials.peerKey]) },
-    routes: routes({
-      view,
-      keeper,
-      operations,
-      peerSite: spec.peer.site,
-      metrics: async () => ({ status: 200, text: await metrics.text() }),
-    }),
+    routes: [
+      ...routes({
+        view,
+        keeper,
+        operations,
+        peerSite: spec.peer.site,
+        digests: digests.digester,
+        diverged: diverged.archive,
+        merge: (request) => diverged.merge(request),
+        metrics: async () => ({ status: 200, text: await metrics.text() }),
+      }),
+      ...(leadership === undefined
+        ? []
+        : serverRoutes({
+            facts: () => view.edgeFacts(),
+            leads: () => leadership.leads,
+            onPromise: (from, term) => leadership.onPromise(from, term),
+            standing: (report) => {
+              reports.note(report);
+              return standingOf();
+            },
+          })),
+    ],
+  });
+  const standingOf = (): StandingResponse => ({
+    leader: spec.servers?.own ?? spec.site,
+    term: leadership?.term ?? 0,
+    state: keeper.state(),
+    holder: keeper.lease()?.holder ?? null,
+    writable: keeper.isWritable(),
+    holdsForSeconds: keeper.writableForSeconds() ?? 0,
+    peer: keeper.peer().health,
+    applying: isApplying(),
   });
 
   const wanted = options.ports ?? { agent: AGENT_PORT, gateway: GATEWAY_PORT };
-  const ports = { gateway: await gateway.listen(wanted.gateway), agent: await api.listen(wanted.agent) };
+  const ports: Site['ports'] = {
+    gateway: await gateway.listen(wanted.gateway),
+    agent: await api.listen(wanted.agent),
+  };
   engineRestart.start();
   inference.start();
   vectors.start();
@@ -283,68 +364,27 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         background.stop(),
         outward.stop(),
       ]);
-      await engineRestart.settled();
-      await Promise.all([inferenceProbe.close(), qdrant.close(), peer.close(), stores.snapshots.close()]);
+      await Promise.all([engineRestart.settled(), digests.stop()]);
+      await Promise.all([
+        inferenceProbe.close(),
+        diverged.close(),
+        qdrant.close(),
+        peer.close(),
+        stores.snapshots.close(),
+      ]);
       await events.flush();
     },
   };
 }
 
-function canaries(
-  options: SiteOptions,
-  clock: SiteClock,
-  qdrant: QdrantClient,
-  isApplying: () => boolean,
-  engineRestart: EngineRestart,
-  record: RecordEvent,
-) {
-  const { spec, credentials } = options;
-  const { canary } = spec;
-  const timeoutMs = canary.timeoutSeconds * 1000;
-  const settleMs = Math.min(1_000, timeoutMs / 2);
-  const inferenceProbe = new InferenceProbe({
-    port: spec.inference.port,
-    model: spec.inference.modelName,
-    apiKey: credentials.vllmKey,
-    timeoutMs,
-    settleMs,
-  });
-  const vectorsProbe = new VectorsProbe({ qdrant, timeoutMs, isApplying });
-  const edgeProbe = new EdgeProbe({
-    siteHost: spec.siteHost,
-    port: EDGE_PORT,
-    timeoutMs,
-    ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
-  });
-  const build = (
-    name: string,
-    maxProbeMs: number,
-    probe: () => ReturnType<VectorsProbe['probe']>,
-    onProbe: CanaryOptions['onProbe'],
-  ): Canary =>
-    new Canary({
-      name,
-      intervalMs: canary.intervalSeconds * 1000,
-      maxProbeMs,
-      rules: canary,
-      clock,
-      probe,
-      ...(onProbe === undefined ? {} : { onProbe }),
-      onChange: (health, before, detail) => {
-        if (health === 'failing') record('canary-failing', detail);
-        if (health === 'healthy' && before === 'failing') record('canary-recovered', detail);
-      },
-    });
+function serversOf(
+  leadership: Pick<Leadership, 'term'>,
+  servers: SiteAgentSpec['servers'],
+  reports: ServerReports,
+): NonNullable<StatusResponse['servers']> {
   return {
-    inferenceProbe,
-    // One missed deadline, then two readings of the metrics.
-    inference: build(
-      'inference',
-      timeoutMs + settleMs + 2_000,
-      () => inferenceProbe.probe(),
-      (result, health, before) => engineRestart.onProbe(result, health, before),
-    ),
-    vectors: build('vectors', 2 * timeoutMs, () => vectorsProbe.probe(), undefined),
-    edge: build('edge', timeoutMs, options.probeEdge ?? (() => edgeProbe.probe()), undefined),
+    leader: servers?.own ?? '',
+    term: leadership.term ?? 0,
+    others: reports.of((servers?.others ?? []).map(({ name }) => name)),
   };
 }

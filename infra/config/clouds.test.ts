@@ -53,6 +53,11 @@ describe('stacks on AWS', () => {
     expect(parse({ ...config }, files)).toMatchObject(expected);
   });
 
+  it('may have an instance for each of several addresses', () => {
+    const sites = [{ ...UK, addresses: ['203.0.113.10', '203.0.113.11'] }, EU];
+    expect(() => parse({ ...AWS_SITE, sites }, files)).not.toThrow();
+  });
+
   it('may stand beside a site on dedicated servers', () => {
     const sites = [{ ...UK, platform: 'dedicated', region: '' }, EU];
     const { servers, sshPrivateKeyFile } = SITE;
@@ -77,11 +82,6 @@ describe('stacks on AWS', () => {
     ['no machine image', { awsAmi: '' }, 'awsAmi'],
     ['an image that is none', { awsAmi: 'latest' }, 'awsAmi'],
     ['servers that the stack makes itself', { servers: SITE.servers }, 'servers'],
-    [
-      'several servers, which are not built yet',
-      { sites: [{ ...UK, addresses: ['203.0.113.10', '203.0.113.11'] }, EU] },
-      'sites',
-    ],
     [
       'a Python environment in place of a container',
       { inferenceRuntime: 'venv', inferenceImage: '', inferenceVenvPath: '/opt/vllm' },

@@ -123,8 +123,19 @@ describe('what a stack is', () => {
     ['an unknown DNS provider', { dnsProvider: 'bind' }, 'dnsProvider'],
     ['a stack without a server', { servers: [] }, 'servers'],
     [
-      'several servers, which are not built yet',
+      'more servers than the site has addresses',
       { servers: ['a', 'b'].map((name) => ({ name, address: `${name}.test`, hostKey: hostKey() })) },
+      'servers',
+    ],
+    [
+      'one server twice',
+      {
+        servers: ['a', 'a'].map((name) => ({ name, address: `${name}.test`, hostKey: hostKey() })),
+        sites: SITE.sites?.map((site) => ({
+          ...site,
+          addresses: [...site.addresses, `${site.addresses[0]}1`],
+        })),
+      },
       'servers',
     ],
     [

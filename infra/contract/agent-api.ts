@@ -3,7 +3,8 @@
  *
  * The agent listens on 127.0.0.1 only; the edge passes these paths through on 443. Who may call what:
  * `/readyz` anyone; `/promotable`, `/status`, `/metrics`, `/failover/*` the operator key; `/peer/*` the peer key,
- * each as `Authorization: Bearer <key>`. `/edge/*` is for the local HAProxy and not passed through.
+ * each as `Authorization: Bearer <key>`. `/edge/*` is for the local HAProxy and not passed through. Where a site has several
+ * servers, `/server/*` is for the others of the same site, and all but `/readyz` and `/metrics` is the leader's.
  */
 
 /** Agent API on loopback. */
@@ -13,8 +14,13 @@ export const GATEWAY_PORT = 7081;
 /** The edge, for clients and peers. */
 export const EDGE_PORT = 443;
 
+/** The agent's own collection, with one point that says how far replication has come. Clients cannot write to it. */
+export const HEARTBEAT_COLLECTION = 'failover-heartbeat';
+
 /** Set by an edge that passes a request to its peer, with its site's name; a request that has it is never passed on again. */
 export const VIA_HEADER = 'x-failover-via';
+/** Set by an edge that passes a request to another server of its site; one that has it stays where it is. */
+export const HOP_HEADER = 'x-failover-hop';
 /** Site that served the response. */
 export const SITE_HEADER = 'x-failover-site';
 /** Lease epoch under which a write was acknowledged. */
@@ -90,6 +96,7 @@ export interface AgentEvent {
   readonly site: string;
   readonly kind:
     | 'started'
+    | 'leader'
     | 'canary-failing'
     | 'canary-recovered'
     | 'engine-restart'
@@ -163,10 +170,55 @@ export interface AlertsStatus {
 export const CANARY_PARTS = ['inference', 'vectors', 'edge'] as const;
 export type CanaryPart = (typeof CANARY_PARTS)[number];
 
+/** POST /server/standing: what a server of a site with several tells its leader of itself, ... */
+export interface StandingRequest {
+  readonly server: string;
+  readonly canary: Readonly<Record<CanaryPart, Health>>;
+}
+/** ... and what the leader answers. All other servers answer 503. */
+export interface StandingResponse {
+  readonly leader: string;
+  readonly term: number;
+  readonly state: SiteState;
+  readonly holder: string | null;
+  readonly writable: boolean;
+  /** The site holds the lease for at least so long from when this was asked; 0 when it does not. */
+  readonly holdsForSeconds: number;
+  /** As the leader sees the other site. */
+  readonly peer: Health;
+  /** A publish is being put into the site's Qdrant, during which reads of it may fail. */
+  readonly applying: boolean;
+}
+/** POST /server/promise: a leader that cannot reach the witness asks the others not to begin to lead. */
+export interface ServerPromiseRequest {
+  readonly from: string;
+  readonly term: number;
+}
+export interface ServerPromiseResponse {
+  readonly granted: boolean;
+}
+
 export interface CanaryStatus {
   readonly health: Health;
   readonly ageSeconds: number | null;
   readonly detail: string;
+}
+
+export interface DigestStatus {
+  /** Null: what is here has not been compared, or not yet. */
+  readonly verdict: {
+    readonly publishId: string;
+    readonly result: 'same' | 'different' | 'absent';
+    /** What differs, with ids; or which collections were published without a digest, and why. */
+    readonly details: readonly string[];
+    readonly points: number;
+    readonly seconds: number;
+  } | null;
+  readonly comparing: boolean;
+  /** Since every point here was last found to be the publisher's. */
+  readonly sameAgeSeconds: number | null;
+  /** Collections of this site's last publish that have no digest, with the reason; null before its first. */
+  readonly absentFromPublish: readonly string[] | null;
 }
 
 /** Mode veto: a switch that waits for somebody to say no. */
@@ -185,6 +237,12 @@ export interface ProposalStatus {
 /** GET /status and GET /peer/status. */
 export interface StatusResponse {
   readonly site: string;
+  /** Where the site has several: who leads it and answers this, and what the others last said of themselves. */
+  readonly servers?: {
+    readonly leader: string;
+    readonly term: number;
+    readonly others: readonly StandingRequest[];
+  };
   readonly state: SiteState;
   readonly ready: boolean;
   readonly writable: boolean;
@@ -216,6 +274,10 @@ export interface StatusResponse {
     readonly proposal?: ProposalStatus;
     readonly veto?: { readonly by: string; readonly reason: string; readonly leftSeconds: number };
   };
+  /** Of the data here, compared point by point with what was published. */
+  readonly digest?: DigestStatus;
+  /** Newest last. */
+  readonly diverged?: readonly DivergedSummary[];
   /** Absent where DNS follows readiness by itself. */
   readonly dnsRecord?: DnsRecordStatus;
   /** Absent where the agent alerts nobody. */
@@ -273,7 +335,100 @@ export interface PromiseResponse {
 export interface PeerApplyRequest {
   readonly publishId: string;
 }
+/** POST /peer/digest: what the publisher had in one of a collection's 256 buckets at a publish. */
+export interface PeerDigestRequest {
+  readonly publishId: string;
+  readonly collection: string;
+  readonly bucket: number;
+}
+export interface PeerDigestResponse {
+  /** Id as JSON text, hash of the payload, hash of the vectors; null when the publisher no longer knows. */
+  readonly entries: readonly (readonly [string, string, string])[] | null;
+}
 /** POST /peer/wake: look at the lease now. 204. */
+
+/**
+ * What a site had for itself when it was overwritten, compared with the publish that the new holder began from. Writes that
+ * nobody else has, until they are merged.
+ */
+export interface DivergedSummary {
+  /** Of the lease under which this site was overwritten; names the set-aside data. */
+  readonly epoch: number;
+  readonly at: string;
+  readonly folder: string;
+  /** Null when the data were set aside without a list, by an older agent. */
+  readonly counts: DivergedCounts | null;
+  /** The publish that both sides started from; null when this site no longer knew it: then all its points are listed. */
+  readonly base: string | null;
+  readonly merged: {
+    readonly at: string;
+    readonly by: string;
+    readonly reason: string;
+    readonly policy: MergePolicy;
+    readonly outcome: MergeOutcome;
+  } | null;
+}
+export interface DivergedCounts {
+  readonly inserted: number;
+  readonly changed: number;
+  readonly deleted: number;
+  /** Not known whether inserted, changed, or the same as in the publish. */
+  readonly unknown: number;
+  /** Collections made or deleted only here. */
+  readonly collections: number;
+}
+
+/** `list` changes nothing; the others say whose point stays where both sides have changed it. */
+export const MERGE_POLICIES = ['list', 'keep-holder', 'keep-diverged'] as const;
+export type MergePolicy = (typeof MERGE_POLICIES)[number];
+
+/** How many of the listed operations ended how; `list` counts what would be. */
+export interface MergeOutcome {
+  /** Brought to the holder. */
+  readonly applied: number;
+  /** There already, as in an earlier merge. */
+  readonly present: number;
+  /** Changed on both sides, decided by the policy; `list` decides nothing. */
+  readonly conflicts: number;
+}
+
+/** POST /failover/diverged → DivergedResponse. */
+export interface DivergedResponse {
+  readonly diverged: readonly DivergedSummary[];
+}
+/** POST /failover/diverged/page: lines of the list, from a byte offset on. */
+export interface DivergedPageRequest {
+  readonly epoch: number;
+  readonly offset: number;
+}
+export interface DivergedPageResponse {
+  /** JSON each, with integers of 64 bits as they are: not to be parsed and printed again on the way. */
+  readonly lines: readonly string[];
+  /** Null at the end. */
+  readonly next: number | null;
+}
+/** POST /failover/diverged/merged: the whole list has been through a merge. */
+export interface DivergedMergedRequest {
+  readonly epoch: number;
+  readonly by: string;
+  readonly reason: string;
+  readonly policy: MergePolicy;
+  readonly outcome: MergeOutcome;
+}
+/** POST /failover/merge, to the holder: lines of another site's list, through this site's write gateway. */
+export interface MergeRequest {
+  readonly lines: readonly string[];
+  readonly policy: MergePolicy;
+  readonly by: string;
+  readonly reason: string;
+  /** First page of a merge: who asked for it is recorded. */
+  readonly first: boolean;
+}
+export interface MergeResponse {
+  readonly outcome: MergeOutcome;
+  /** Of the conflicts: what and why. */
+  readonly conflicts: readonly { readonly collection: string; readonly id: string; readonly why: string }[];
+}
 
 /** Every error answer: HTTP 4xx/5xx with this body. */
 export interface ErrorResponse {

@@ -87,11 +87,39 @@ export const InferenceSpec = z.strictObject({
   memoryMax: z.string().optional(),
 });
 
+export const VectorsCluster = z.strictObject({
+  /** This node's address, by which the others reach it. */
+  address: z.string(),
+  /** Address of the node that the cluster begins with; the others join by it. */
+  founder: z.string(),
+  /** Between nodes. */
+  port,
+  /** Of each shard, in a collection that does not say otherwise. */
+  replicas: z.number().int().positive(),
+});
+
+/** The other servers of a site, as one of them reaches them: each at its own address, all by the site's name. */
+export const OtherServers = z
+  .array(z.strictObject({ name: z.string().regex(/^[a-z0-9-]+$/), address: z.string() }))
+  .min(1);
+
+/** One of a site's several servers, as its agent knows itself. */
+export const AgentServers = z.strictObject({
+  own: z.string(),
+  /** True on exactly one server: its memory is the site's when there is no other yet. */
+  founder: z.boolean(),
+  /** That Qdrant keeps of each shard. */
+  replicas: z.number().int().positive(),
+  others: OtherServers,
+});
+
 export const VectorsSpec = z.strictObject({
   runtime: ArtifactSpec,
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   port: port.default(6333),
   memoryMax: z.string().optional(),
+  /** Absent on a site's only server: one node, on loopback. */
+  cluster: VectorsCluster.optional(),
 });
 
 export const EdgeSpec = z.strictObject({
@@ -114,6 +142,8 @@ export const EdgeSpec = z.strictObject({
   /** PEM of the certificate authority that the peers' and the witness's certificates chain to; absent: the system's. */
   caCertificate: z.string().optional(),
   peer: z.strictObject({ host: z.string(), addresses: z.array(z.string()).min(1) }),
+  /** Absent on a site's only server. */
+  others: OtherServers.optional(),
   inferencePort: port.default(8000),
   vectorsPort: port.default(6333),
   /** A single generation may stream for this long. */
@@ -131,6 +161,8 @@ export const SiteAgentSpec = z.strictObject({
   siteHost: z.string(), // uk.example.com
   peer: z.strictObject({ site: z.string(), host: z.string(), addresses: z.array(z.string()).min(1) }),
   caCertificate: z.string().optional(),
+  /** Absent on a site's only server, which leads its site for ever. */
+  servers: AgentServers.optional(),
   /** True on exactly one site: it takes the very first lease; afterwards the value means nothing. */
   initialHolder: z.boolean(),
   lease: z.strictObject({
@@ -308,6 +340,9 @@ export type CredentialsSpec = z.output<typeof CredentialsSpec>;
 export type FirewallSpec = z.output<typeof FirewallSpec>;
 export type InferenceSpec = z.output<typeof InferenceSpec>;
 export type VectorsSpec = z.output<typeof VectorsSpec>;
+export type VectorsCluster = z.output<typeof VectorsCluster>;
+export type OtherServers = z.output<typeof OtherServers>;
+export type AgentServers = z.output<typeof AgentServers>;
 export type EdgeSpec = z.output<typeof EdgeSpec>;
 export type SiteAgentSpec = z.output<typeof SiteAgentSpec>;
 export type SwitchingMode = z.output<typeof SwitchingMode>;

@@ -15,7 +15,7 @@ import {
 import { AlertsSpec, DnsRecordSpec } from '../contract/outward-spec';
 import { artifactSpec } from './artifact';
 import { servesDns, siteDns } from './dns';
-import { siteFirewall } from './firewall';
+import { siblingCidrs, siteFirewall } from './firewall';
 import { TSIG_NAME } from './names';
 
 /** What a site learns from the witness's stack. */
@@ -32,6 +32,8 @@ export interface SiteInput {
   readonly peer: SiteEntry;
   readonly caCertificate: string | undefined;
   readonly witness: WitnessFacts;
+  /** How many servers the site has. @default 1 */
+  readonly servers?: number;
 }
 
 export interface SiteSections {
@@ -204,7 +206,9 @@ export function siteSections(input: SiteInput): SiteSections {
   const draft = agentSpec(input, inference, vectors, '');
   const hash = configHash({ vectors, inference, edge, timers, agent: draft });
   return {
-    firewall: FirewallSpec.parse(siteFirewall(settings, own, peer.addresses)),
+    firewall: FirewallSpec.parse(
+      siteFirewall(settings, own, peer.addresses, siblingCidrs(own, input.servers ?? 1)),
+    ),
     vectors,
     inference,
     agent: { ...draft, parity: { ...draft.parity, configHash: hash } },

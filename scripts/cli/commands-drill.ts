@@ -25,6 +25,7 @@ const ALL = 'all';
 interface DrillFlags {
   readonly faultCommand?: string;
   readonly failback: boolean;
+  readonly merge: boolean;
   readonly by?: string;
   readonly points: string;
   readonly baseline: string;
@@ -49,6 +50,7 @@ export function addDrillCommands(root: Command): void {
     )
     .option('--fault-command <command>', 'runs faults, e.g. "lab/lab fault"; without it only planned-switch')
     .option('--no-failback', 'leave the service at the other site')
+    .option('--no-merge', 'leave the writes that only the lost holder had set aside')
     .option('--by <name>', 'who drills; recorded in the lease history (default: your login)')
     .option('--points <n>', 'points to seed', '200')
     .option('--baseline <seconds>', 'quiet time before the fault', '5')
@@ -74,10 +76,11 @@ export function addDrillCommands(root: Command): void {
 }
 
 async function drill(names: readonly string[], flags: DrillFlags, command: Command): Promise<void> {
-  const scenarios = names.includes(ALL) ? SCENARIOS : names.map(scenarioNamed);
+  const { context, sites, leases } = await deployment(command);
+  // What needs more servers than there are is left out of "all", and refused when asked for.
+  const scenarios = names.includes(ALL) ? drillable(context) : names.map(scenarioNamed);
   const runtimes = flags.runtimes === undefined ? [] : runtimesNamed(flags.runtimes);
   await requireRuntimes(runtimes, flags.python);
-  const { context, sites, leases } = await deployment(command);
   const progress = new TerminalProgress(process.stderr);
   const { signal, release } = onSignals(progress);
   const ports: DrillPorts = {
@@ -106,6 +109,11 @@ async function drill(names: readonly string[], flags: DrillFlags, command: Comma
   }
 }
 
+function drillable({ sites }: OperatorContext): readonly Scenario[] {
+  const most = Math.max(...sites.map((site) => site.servers.length));
+  return SCENARIOS.filter(({ servers = 1 }) => servers <= most);
+}
+
 function drillOptions(
   flags: DrillFlags,
   context: OperatorContext,
@@ -113,6 +121,7 @@ function drillOptions(
 ): Omit<DrillOptions, 'scenario'> {
   return {
     failback: flags.failback,
+    merge: flags.merge,
     by: flags.by ?? os.userInfo().username,
     points: whole('--points', flags.points, 1, 900_000),
     baselineSeconds: number('--baseline', flags.baseline),
@@ -155,7 +164,7 @@ async function report(file: string, flags: { output?: string }): Promise<void> {
 }
 
 /** The first signal puts the world back; a second one gives up on that. */
-function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
+export function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const handle = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { sampleSite, sampleWitness } from '../testing/sample-outputs';
@@ -125,6 +125,76 @@ describe('the failover command against two sites', () => {
     expect(waited.stderr).toContain('waiting for the steady state: ');
     expect(waited.stderr).toContain('eu-standby');
     expect((await failover('status', '--wait', 'soon')).stderr).toContain('--wait wants a number above 0');
+  });
+  it('lists, exports and merges what only the lost holder had, by name, and once', async () => {
+    expect(await failover('merge')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('No site has data'),
+    });
+    world.uk.data.set('docs', {
+      points: new Map([
+        [1, [1]],
+        [2, [2]],
+        [3, [3]],
+      ]),
+      indexes: [],
+      aliases: [],
+    });
+    world.eu.data.set('docs', {
+      points: new Map([
+        [1, [1]],
+        [3, [33]],
+      ]),
+      indexes: [],
+      aliases: [],
+    });
+    world.handOver(world.uk, world.eu, 'expired');
+    world.uk.state = 'fenced';
+    const by = ['--by', 'ada', '--reason', 'uk is back'];
+    expect(await failover('reprotect', '--site', 'uk-primary', ...by)).toMatchObject({ status: 0 });
+
+    const listed = await failover('merge', '--list');
+    expect(listed).toMatchObject({ status: 0, stderr: '' });
+    expect(listed.stdout).toMatch(/uk-primary +2 .* no\n/);
+    expect(listed.stdout).toContain(
+      'would be merged into eu-standby: 1 to apply, 0 there already, 1 conflicts',
+    );
+    expect(listed.stdout).toContain('conflict  docs 3: changed there, changed at the holder');
+    expect(world.eu.data.get('docs')?.points.has(2)).toBe(false);
+
+    const file = path.join(folder, 'lost.jsonl');
+    expect(await failover('merge', '--export', file)).toMatchObject({ status: 0 });
+    const exported = readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(exported.map(({ id }) => id)).toEqual([2, 3]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+
+    expect(await failover('merge', '--policy', 'keep-holder')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--by'),
+    });
+    expect(await failover('merge', '--policy', 'mine', ...by)).toMatchObject({ status: 2 });
+    const merged = await failover('merge', '--policy', 'keep-holder', ...by);
+    expect(merged).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("1 applied, 0 there already, 1 conflicts (the holder's kept)"),
+    });
+    expect(world.eu.data.get('docs')?.points).toEqual(
+      new Map([
+        [1, [1]],
+        [3, [33]],
+        [2, [2]],
+      ]),
+    );
+    expect((await failover('merge', '--policy', 'keep-holder', ...by)).stdout).toContain(
+      'Nothing waits to be merged',
+    );
+    expect((await failover('merge')).stdout).toContain('by ada, keep-holder, 1 conflicts');
+    const again = await failover('merge', '--epoch', '2', '--policy', 'keep-diverged', ...by);
+    expect(again.stdout).toContain('0 applied, 1 there already, 1 conflicts (overwritten)');
+    expect(world.eu.data.get('docs')?.points.get(3)).toEqual([3]);
   });
   it('ends with 4 when the site to promote gives no answer', async () => {
     await world.eu.stop();

@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
 import { addDrillCommands } from './commands-drill';
+import { addMergeCommand } from './commands-merge';
+import { addSoakCommands } from './commands-soak';
 import { EXIT } from './errors';
 import { report } from './report-error';
 
@@ -25,7 +27,9 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
     });
   addContextCommands(root);
   addControlCommands(root);
+  addMergeCommand(root);
   addDrillCommands(root);
+  addSoakCommands(root);
   return root;
 }
 

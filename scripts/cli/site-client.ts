@@ -1,5 +1,12 @@
 /** One site's agent as the operator talks to it: through its own edge, by address, with the operator key. */
 import type {
+  DivergedMergedRequest,
+  DivergedPageRequest,
+  DivergedPageResponse,
+  DivergedResponse,
+  DivergedSummary,
+  MergeRequest,
+  MergeResponse,
   PromotableResponse,
   PromoteRequest,
   PublishInfo,
@@ -36,11 +43,17 @@ export interface SitePort {
   veto(request: VetoRequest): Promise<void>;
   publish(timeoutMs?: number): Promise<PublishOutcome>;
   apply(timeoutMs?: number): Promise<PublishOutcome>;
+  diverged(): Promise<readonly DivergedSummary[]>;
+  divergedPage(request: DivergedPageRequest): Promise<DivergedPageResponse>;
+  divergedMerged(request: DivergedMergedRequest): Promise<void>;
+  merge(request: MergeRequest): Promise<MergeResponse>;
 }
 
 const LOOK_TIMEOUT_MS = 5_000;
 /** A promotion is a few conditional writes. */
 const PROMOTE_TIMEOUT_MS = 120_000;
+/** A megabyte of points over a slow line, and each judged. */
+const PAGE_TIMEOUT_MS = 120_000;
 /** A planned switch publishes and applies first; re-protection restores everything. */
 const SWITCH_TIMEOUT_MS = 30 * 60_000;
 const REPROTECT_TIMEOUT_MS = 2 * 3600_000;
@@ -102,6 +115,26 @@ export class SiteClient implements SitePort {
 
   async apply(timeoutMs = SWITCH_TIMEOUT_MS): Promise<PublishOutcome> {
     return this.outcome(await this.ask('POST', '/failover/apply', timeoutMs, {}));
+  }
+
+  async diverged(): Promise<readonly DivergedSummary[]> {
+    const answer = await this.ask('POST', '/failover/diverged', LOOK_TIMEOUT_MS, {});
+    return this.read<DivergedResponse>(answer, 200).diverged;
+  }
+
+  async divergedPage(request: DivergedPageRequest): Promise<DivergedPageResponse> {
+    return this.read<DivergedPageResponse>(
+      await this.ask('POST', '/failover/diverged/page', PAGE_TIMEOUT_MS, request),
+      200,
+    );
+  }
+
+  async divergedMerged(request: DivergedMergedRequest): Promise<void> {
+    this.read<unknown>(await this.ask('POST', '/failover/diverged/merged', LOOK_TIMEOUT_MS, request), 200);
+  }
+
+  async merge(request: MergeRequest): Promise<MergeResponse> {
+    return this.read<MergeResponse>(await this.ask('POST', '/failover/merge', PAGE_TIMEOUT_MS, request), 200);
   }
 
   private outcome(answer: HttpAnswer): PublishOutcome {

@@ -13,6 +13,8 @@ import type { Scenario } from './scenarios';
 export interface DrillOptions {
   readonly scenario: Scenario;
   readonly failback: boolean;
+  /** After the failback, bring back what only the lost holder had; default true. */
+  readonly merge?: boolean;
   readonly by: string;
   readonly points: number;
   readonly baselineSeconds: number;

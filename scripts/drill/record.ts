@@ -107,6 +107,10 @@ export interface DrillRecord {
   readonly clockAhead: Readonly<Record<string, number>>;
   readonly afterFailover: DataCheck | null;
   readonly afterFailback: DataCheck | null;
+  /** After what only the lost holder had was merged; absent in older files, null when there was no merge. */
+  readonly afterMerge?: DataCheck | null;
+  /** Whether a merge was wanted. */
+  readonly merge?: boolean;
   readonly steps: readonly { readonly at: number; readonly text: string }[];
   /** Why it ended before its end; null when it ran through. */
   readonly stopped: { readonly code: string; readonly message: string } | null;
@@ -134,6 +138,7 @@ export function describeWorld(
     readonly scenario: { readonly name: string };
     readonly sustainSeconds: number;
     readonly failback: boolean;
+    readonly merge?: boolean;
   },
 ): Pick<
   DrillRecord,
@@ -146,6 +151,7 @@ export function describeWorld(
   | 'budget'
   | 'sustainSeconds'
   | 'failback'
+  | 'merge'
 > {
   return {
     version: 1,
@@ -157,6 +163,7 @@ export function describeWorld(
     budget: context.budget,
     sustainSeconds: options.sustainSeconds,
     failback: options.failback,
+    merge: options.merge ?? true,
   };
 }
 

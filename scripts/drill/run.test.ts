@@ -2,6 +2,7 @@ import { SiteClient } from '../cli/site-client';
 import { systemClock } from './clock';
 import { measure } from './measure/measures';
 import type { DrillOptions, DrillPorts, DrillResult } from './ports';
+import { renderResult } from './report/text';
 import { runDrill } from './run';
 import { scenarioNamed } from './scenarios';
 import { FakeWorld } from '../testing/fake-world';
@@ -82,6 +83,8 @@ describe('a region-loss drill', () => {
     expect(measures.loss?.seconds).toBeCloseTo((until - Math.min(...acked)) / 1000, 3);
     expect(measures.doubleWrites).toEqual([]);
     expect(measures.missingAfterFailback).toEqual([]);
+    // Every one of them is still at the lost holder, and comes back after the failback.
+    expect(measures.recovery).toEqual({ lost: before.length, recovered: before.length, missing: [] });
     expect(measures.objectives.filter((each) => !each.ok)).toEqual([]);
     expect(measures.passed).toBe(true);
     expect(world.lease.holder).toBe('uk-primary');
@@ -114,6 +117,26 @@ describe('a region-loss drill', () => {
     const measures = measure(record);
     expect(measures.missingAfterFailback).toEqual([7]);
     expect(measures.passed).toBe(false);
+  });
+
+  it('misses an objective when a lost write does not come back by the merge, and none without a merge', async () => {
+    await startWorld();
+    world.mergeLoses = 1;
+    const { record } = await drill('region-loss');
+    const measures = measure(record);
+    const lost = measures.loss?.points ?? 0;
+    expect(measures.recovery).toMatchObject({ lost, recovered: lost - 1 });
+    expect(measures.objectives.filter((each) => !each.ok).map((each) => each.name)).toEqual([
+      'lost writes recovered by the merge',
+    ]);
+    expect(renderResult(record, measures)).toContain(
+      `lost by the failover: ${lost}, recovered by merge: ${lost - 1}`,
+    );
+    await world.stop();
+    await startWorld();
+    const left = await drill('region-loss', { merge: false });
+    expect(measure(left.record)).toMatchObject({ recovery: null, passed: true });
+    expect(world.uk.setAside[0]?.summary.merged).toBeNull();
   });
 
   it('aborts and puts the world back when nobody takes over within the limit', async () => {

@@ -2,7 +2,7 @@
  * A drill from its first check to its clean-up. Whatever happens after the clients were started, faults are undone,
  * clients stopped, and the record is whole enough for a report.
  */
-import { otherSite } from '../cli/context';
+import { otherSite, siteOf } from '../cli/context';
 import { DrillAbortedError, describe } from '../cli/errors';
 import { failback } from '../cli/failback';
 import { isHolding } from '../cli/overview';
@@ -15,12 +15,19 @@ import { DnsWatcher, StatusWatcher } from './clients/watchers';
 import { DrillCollection } from './collection';
 import { Disturbance } from './disturbance';
 import { Repairs } from './fault';
+import { mergeAfterDrill } from './merge';
 import type { DrillOptions, DrillPorts, DrillResult } from './ports';
 import { codeOf, describeWorld, newMarks, type DataCheck, type DrillRecord } from './record';
 import { Recorder } from './recorder';
 import { replicate } from './replicate';
 import { Service } from './service';
-import { checkSteadyState, refuseWithoutFaults, type SteadyState } from './steady-state';
+import {
+  checkSteadyState,
+  leaderOf,
+  refuseTooFewServers,
+  refuseWithoutFaults,
+  type SteadyState,
+} from './steady-state';
 import { Supervision } from './supervision';
 
 /** What happened shortly before the clients came may explain what they saw. */
@@ -30,6 +37,7 @@ export async function runDrill(ports: DrillPorts, options: DrillOptions): Promis
   refuseWithoutFaults(options.scenario, ports.fault);
   const service = new Service(ports.context, ports.clock);
   const steady = await checkSteadyState(ports, service, options.timeoutMs * 2);
+  refuseTooFewServers(options.scenario, siteOf(ports.context, steady.active));
   return new DrillRun(ports, options, service, steady).run();
 }
 
@@ -51,6 +59,7 @@ class DrillRun {
   private readonly repairs: Repairs;
   private afterFailover: DataCheck | null = null;
   private afterFailback: DataCheck | null = null;
+  private afterMerge: DataCheck | null = null;
   private readonly supervision: Supervision;
   private readonly disturbance: Disturbance;
 
@@ -101,6 +110,7 @@ class DrillRun {
       options,
       from: this.port(this.from),
       to: this.port(this.to),
+      leader: leaderOf(steady, siteOf(ports.context, this.from)),
       id: this.id,
       marks: this.marks,
       repairs: this.repairs,
@@ -125,7 +135,11 @@ class DrillRun {
         'looking through the data',
       );
       await this.repair();
-      if (this.options.failback && this.options.scenario.expect === 'switch') await this.failBack();
+      if (this.options.scenario.outlived === true) await this.waitForHome(this.from, this.now());
+      if (this.options.failback && this.options.scenario.expect === 'switch') {
+        await this.failBack();
+        if (this.options.merge ?? true) await this.merge();
+      }
     } catch (caught) {
       error = caught;
       this.step(`stopping: ${describe(caught)}`);
@@ -172,9 +186,9 @@ class DrillRun {
   }
 
   private async disturb(): Promise<void> {
-    const { expect } = this.options.scenario;
+    const { expect, outlived } = this.options.scenario;
     await this.disturbance.strike();
-    if (expect === 'stay') await this.repair();
+    if (expect === 'stay' && outlived !== true) await this.repair();
     const home = expect === 'switch' ? this.to : this.from;
     await this.waitForHome(home, this.now());
     this.marks.recovered = this.now();
@@ -210,6 +224,22 @@ class DrillRun {
     await this.waitForHome(this.from, this.now());
     this.step(`every client is well at ${this.from} again`);
     this.afterFailback = await this.supervision.guard(
+      this.collection.check(() => this.now()),
+      'looking through the data',
+    );
+  }
+
+  /** Brings back what only the lost holder had. */
+  private async merge(): Promise<void> {
+    const { sites, signal } = this.ports;
+    const merged = mergeAfterDrill(sites, this.from, this.startEpoch, {
+      by: this.options.by,
+      reason: `merge after drill ${this.id}`,
+      onStep: (text) => this.step(text),
+      signal: AbortSignal.any([this.over.signal, signal]),
+    });
+    if (!(await this.supervision.guard(merged, 'the merge'))) return;
+    this.afterMerge = await this.supervision.guard(
       this.collection.check(() => this.now()),
       'looking through the data',
     );
@@ -269,7 +299,7 @@ class DrillRun {
     const { context } = this.ports;
     const { from, to, id, options, marks, collection, recorder, dns, status, startEpoch } = this;
     const clients = this.loops.map((loop) => loop.info);
-    const { afterFailover, afterFailback, steps, leftovers } = this;
+    const { afterFailover, afterFailback, afterMerge, steps, leftovers } = this;
     return {
       ...describeWorld(context, options),
       ...{
@@ -282,6 +312,7 @@ class DrillRun {
         history,
         afterFailover,
         afterFailback,
+        afterMerge,
         steps,
         leftovers,
       },

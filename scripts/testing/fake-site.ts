@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type {
   AgentEvent,
+  DivergedSummary,
   PublishInfo,
   Reason,
   SiteState,
@@ -74,6 +75,8 @@ export class FakeSite {
   }
 
   readonly vetoes: unknown[] = [];
+  /** What only this site had when it was overwritten, and the lines that say it. */
+  setAside: { summary: DivergedSummary; lines: string[] }[] = [];
 
   /** Ends open connections, as an edge does when its site stops being active. */
   closeConnections(): void {

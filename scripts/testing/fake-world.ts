@@ -7,6 +7,7 @@ import type { LeaseReader, LeaseView } from '../cli/lease-store';
 import type { FaultPort } from '../drill/fault';
 import { throwAwayCertificate } from './certificate';
 import { FakeDns } from './fake-dns';
+import { divergedCommand, setAside, type DivergedInput } from './fake-diverged';
 import { FakeSite, copyData, type Data } from './fake-site';
 
 export interface WorldTimings {
@@ -26,6 +27,8 @@ export class FakeWorld implements FaultPort {
   readonly faults: string[] = [];
   /** Ids that the next re-protection or planned switch loses on its way. */
   loseOnSwitch: number[] = [];
+  /** Points that a merge says it has applied, and has not. */
+  mergeLoses = 0;
   /** A promotion is refused until the lost holder has been gone for this long; null: always. */
   manualAfterMs: number | null = null;
   /** The other site takes over where it must not. */
@@ -188,12 +191,18 @@ export class FakeWorld implements FaultPort {
           return [409, { error: { code: 'not-fenced', message: `it is ${site.state}` } }];
         site.state = 're-protecting';
         await delay(50);
+        setAside(site, peer, this.lease.epoch);
         this.copyToPeer(peer, site);
         site.state = 'standby';
         return [200, site.applied];
       case 'veto':
         site.vetoes.push(body);
         return [200, { mode: 'veto' }];
+      case 'diverged':
+      case 'diverged/page':
+      case 'diverged/merged':
+      case 'merge':
+        return divergedCommand(site, what, body as DivergedInput, this);
       case 'promote':
         if (peer.up || this.manualAfterMs === null || Date.now() - this.lostAt < this.manualAfterMs) {
           return [409, { error: { code: 'HOLDER_ALIVE', message: `${peer.name} may still hold the lease` } }];
@@ -211,6 +220,7 @@ export class FakeWorld implements FaultPort {
         this.copyToPeer(site, peer);
         this.handOver(site, peer, 'handover-planned');
         site.state = 'standby';
+        site.applied = peer.applied; // it has the same data
         return [200, { ...this.lease }];
       default:
         return [404, { error: { code: 'unknown-path', message: what } }];

@@ -98,7 +98,7 @@ export function objectStoreUnit(spec: ObjectStoreSpec, program: string): string 
 const VERSION = '2012-10-17';
 
 /**
- * Least privilege: every site reads all, writes the lease, and writes snapshots only under its own name and the pointer
+ * Least privilege: every site reads all but who leads the other, writes the lease, and writes snapshots only under its own name and the pointer
  * `latest`. No site may delete the lease or its history.
  */
 export function bucketPolicies(
@@ -134,6 +134,10 @@ export function bucketPolicies(
         everyone,
         ['s3:GetObject', 's3:PutObject'],
         [arn(spec.leaseBucket, 'lease.json'), arn(spec.leaseBucket, 'history/*')],
+      ),
+      // Who leads a site, and what it remembers, is its own affair.
+      ...accounts.map(({ access, site }) =>
+        allow([access], ['s3:GetObject', 's3:PutObject'], [arn(spec.leaseBucket, `leaders/${site}.json`)]),
       ),
     ],
   };

@@ -191,6 +191,8 @@ export const MUTANTS: readonly Mutation[] = [
               leaseDeadline: now + state.config.ttlMs / 2,
               promiseDeadline: -Infinity,
               needsSeq: 0,
+              provenEtag: null,
+              unproven: null,
               ownWrites: [],
               troubled: false,
               lapseTold: false,

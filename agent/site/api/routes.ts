@@ -1,7 +1,15 @@
 /** Every path of the agent's API and what it answers. */
 import { z } from 'zod';
-import { MAX_VETO_SECONDS, type PromiseResponse } from '../../../infra/contract/agent-api';
+import {
+  MAX_VETO_SECONDS,
+  MERGE_POLICIES,
+  type MergeRequest,
+  type MergeResponse,
+  type PromiseResponse,
+} from '../../../infra/contract/agent-api';
+import type { Digester } from '../digest/digester';
 import { mayServeInference, mayServeVectors } from '../edge-verdicts';
+import type { DivergedArchive } from '../diverged/archive';
 import type { Operations } from '../operations';
 import type { KeeperPort } from '../ports';
 import type { SiteView } from '../site-view';
@@ -12,6 +20,23 @@ const Promote = Person.extend({ acceptDataLoss: z.boolean().optional() });
 const Veto = Person.extend({ forSeconds: z.number().min(0).max(MAX_VETO_SECONDS) });
 const PromiseBody = z.object({ from: z.string().min(1), epoch: z.number().int().nonnegative() });
 const PeerApply = z.object({ publishId: z.string().min(1).max(100) });
+const PeerDigest = z.object({
+  publishId: z.string().min(1).max(100),
+  collection: z.string().min(1).max(255),
+  bucket: z.number().int().min(0).max(255),
+});
+const epoch = z.number().int().positive();
+const policy = z.enum(MERGE_POLICIES);
+const count = z.number().int().nonnegative();
+const DivergedPage = z.object({ epoch, offset: count });
+const DivergedMerged = Person.extend({
+  epoch,
+  policy,
+  outcome: z.object({ applied: count, present: count, conflicts: count }),
+});
+const Merge = Person.extend({ lines: z.array(z.string()), policy, first: z.boolean() });
+/** A page of lines, each quoted once more, and one that is longer than a page. */
+const MERGE_BYTES = 64 * 1024 * 1024;
 const Nothing = z.unknown();
 
 export interface RouteOptions {
@@ -20,6 +45,9 @@ export interface RouteOptions {
   readonly operations: Operations;
   readonly metrics: () => Promise<Answer>;
   readonly peerSite: string;
+  readonly digests: Pick<Digester, 'doubted'>;
+  readonly diverged: Pick<DivergedArchive, 'list' | 'page' | 'merged'>;
+  readonly merge: (request: MergeRequest) => Promise<MergeResponse>;
 }
 
 export function routes(options: RouteOptions): Route[] {
@@ -52,9 +80,24 @@ export function routes(options: RouteOptions): Route[] {
     post('/failover/reprotect', 'operator', Person, async (body) => ok(await operations.reprotect(body))),
     post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
     post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),
+    post('/failover/diverged', 'operator', Nothing, () => ok({ diverged: options.diverged.list() })),
+    post('/failover/diverged/page', 'operator', DivergedPage, async (body) =>
+      ok(await options.diverged.page(body.epoch, body.offset)),
+    ),
+    post('/failover/diverged/merged', 'operator', DivergedMerged, async (body) => {
+      await options.diverged.merged(body);
+      return ok({ diverged: options.diverged.list() });
+    }),
+    post('/failover/merge', 'operator', Merge, async (body) => ok(await options.merge(body)), MERGE_BYTES),
     get('/peer/status', 'peer', () => ok(view.status())),
     post('/peer/promise', 'peer', PromiseBody, (body) => promise(body).then(ok)),
     post('/peer/apply', 'peer', PeerApply, async (body) => ok(await operations.applyExactly(body.publishId))),
+    post('/peer/digest', 'peer', PeerDigest, async ({ publishId, collection, bucket }) => {
+      const points = await options.digests.doubted(publishId, collection, bucket);
+      const entries =
+        points === null ? null : [...points].map(([key, hash]) => [key, hash.payload, hash.vectors]);
+      return ok({ entries });
+    }),
     post('/peer/wake', 'peer', Nothing, () => {
       keeper.wake();
       return { status: 204 };

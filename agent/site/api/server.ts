@@ -33,6 +33,8 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly access: Access;
+  /** Where more than MAX_BODY_BYTES may come. */
+  readonly maxBytes?: number;
   readonly handle: (body: unknown) => Answer | Promise<Answer>;
 }
 
@@ -42,11 +44,13 @@ export function post<T>(
   access: Access,
   schema: z.ZodType<T>,
   handle: (body: T) => Answer | Promise<Answer>,
+  maxBytes = MAX_BODY_BYTES,
 ): Route {
   return {
     method: 'POST',
     path,
     access,
+    maxBytes,
     handle: (body) => {
       const parsed = schema.safeParse(body);
       if (!parsed.success) {
@@ -134,7 +138,7 @@ export class ApiServer {
         `Send the ${route.access} key as \`Authorization: Bearer\`.`,
       );
     }
-    return route.handle(route.method === 'POST' ? await readBody(request) : undefined);
+    return route.handle(route.method === 'POST' ? await readBody(request, route.maxBytes) : undefined);
   }
 
   private sendFailure(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -164,17 +168,13 @@ function statusOf(error: unknown): number {
   return error instanceof SwitchRefusedError ? 409 : 503;
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) {
-      throw new RequestInvalidError(
-        413,
-        'BODY_TOO_LARGE',
-        `A body may have ${MAX_BODY_BYTES} bytes at most.`,
-      );
+    if (bytes > maxBytes) {
+      throw new RequestInvalidError(413, 'BODY_TOO_LARGE', `A body may have ${maxBytes} bytes at most.`);
     }
     chunks.push(chunk);
   }

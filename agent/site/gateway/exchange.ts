@@ -8,6 +8,8 @@ import { downstreamHeaders } from './headers';
 /** What the gateway decides and does for an exchange. */
 export interface ExchangeEnd {
   readonly epoch: number;
+  /** A piece of the body has been handed to Qdrant's connection. */
+  forwarded(chunk: Uint8Array): void;
   mayAcknowledge(): boolean;
   acknowledged(): void;
   refuse(status: number, code: string, message: string): void;
@@ -40,6 +42,11 @@ export class Exchange implements Dispatcher.DispatchHandlers {
     // Qdrant may act from here on.
     this.sent = true;
     if (this.response.destroyed) abort();
+  }
+
+  /** undici's types call it a size; it is the piece itself. */
+  onBodySent(chunk: unknown): void {
+    if (chunk instanceof Uint8Array) this.port.forwarded(chunk);
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {

@@ -21,6 +21,7 @@ let gate: WriteGate;
 let applying: boolean;
 let counted: { acknowledged: number; refused: string[] };
 let port: number;
+let observed: { body: string; inFlightAtEnd: number }[];
 
 beforeEach(async () => {
   seen = [];
@@ -43,6 +44,7 @@ beforeEach(async () => {
   keeper = new FakeKeeper('uk');
   gate = new WriteGate({ maxWaiting: 2 });
   applying = false;
+  observed = [];
   counted = { acknowledged: 0, refused: [] };
   gateway = new WriteGateway({
     site: 'uk',
@@ -54,6 +56,14 @@ beforeEach(async () => {
       apiKey: 'qdrant-key',
     },
     isApplying: () => applying,
+    observe: () => {
+      const chunks: Uint8Array[] = [];
+      return {
+        forwarded: (chunk) => void chunks.push(chunk),
+        ended: () =>
+          observed.push({ body: Buffer.concat(chunks).toString('utf8'), inFlightAtEnd: gate.writesInFlight }),
+      };
+    },
     counters: {
       acknowledged: () => (counted.acknowledged += 1),
       refused: (code) => void counted.refused.push(code),
@@ -272,6 +282,23 @@ describe('writes while snapshots are cut', () => {
     expect(await hold.drained).toBe(true);
     hold.release();
     await answered;
+  });
+
+  it('shows an observer the whole body, and its end before the write counts as ended', async () => {
+    const body = JSON.stringify({
+      points: Array.from({ length: 20_000 }, (_, id) => ({ id, vector: [id] })),
+    });
+    expect((await send('PUT', '/collections/docs/points', body)).status).toBe(200);
+    expect(observed).toEqual([{ body, inFlightAtEnd: 1 }]);
+    expect(gate.writesInFlight).toBe(0);
+  });
+
+  it('tells an observer of the end of a write whose outcome is not known', async () => {
+    answer = (request) => void request.socket.destroy();
+    expect((await send('PUT', '/collections/docs/points', '{"points":[]}')).code).toBe(
+      'WRITE_OUTCOME_UNKNOWN',
+    );
+    expect(observed).toEqual([{ body: '{"points":[]}', inFlightAtEnd: 1 }]);
   });
 });
 

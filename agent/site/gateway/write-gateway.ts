@@ -17,6 +17,12 @@ import { Exchange } from './exchange';
 import { upstreamHeaders } from './headers';
 import type { Ticket, WriteGate } from './write-gate';
 
+/** Looks at the body of one write on its way; told of its end before anybody may count on there being no write in flight. */
+export interface WriteObserver {
+  forwarded(chunk: Uint8Array): void;
+  ended(): void;
+}
+
 /** Told of each write that Qdrant confirmed and the lease still covered: the place for a write journal. */
 export type OnAcknowledged = (write: {
   readonly method: string;
@@ -34,6 +40,7 @@ export interface WriteGatewayOptions {
   readonly isApplying: () => boolean;
   readonly counters: GatewayCounters;
   readonly onAcknowledged?: OnAcknowledged;
+  readonly observe?: (request: IncomingMessage) => WriteObserver;
 }
 
 export interface GatewayCounters {
@@ -154,8 +161,10 @@ export class WriteGateway {
       return Promise.resolve();
     }
     const ticket = gate.enter();
+    const observer = this.options.observe?.(request);
     return new Promise<void>((resolve) => {
       const exchange = new Exchange(request, response, {
+        forwarded: (chunk) => observer?.forwarded(chunk),
         mayAcknowledge: () => this.mayAcknowledge(epoch, ticket),
         acknowledged: () => {
           this.options.counters.acknowledged();
@@ -163,6 +172,7 @@ export class WriteGateway {
         },
         refuse: (status, code, message) => this.refuse(response, status, code, message, RETRY_SOON),
         end: () => {
+          observer?.ended();
           ticket.leave();
           resolve();
         },

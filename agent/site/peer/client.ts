@@ -1,6 +1,8 @@
 /** The peer's agent, through the peer's edge: TLS by the peer's name whatever address it is reached at. */
 import { Agent, type Dispatcher } from 'undici';
 import type {
+  PeerDigestRequest,
+  PeerDigestResponse,
   PromiseRequest,
   PromiseResponse,
   PublishInfo,
@@ -75,16 +77,17 @@ export class PeerClient {
     return this.call('POST', '/peer/apply', { publishId }, timeoutMs);
   }
 
+  /** What the peer had in one bucket of a collection when it published; null when it no longer knows. */
+  async digestBucket(request: PeerDigestRequest): Promise<PeerDigestResponse['entries']> {
+    return (await this.call<PeerDigestResponse>('POST', '/peer/digest', request)).entries;
+  }
+
   async close(): Promise<void> {
     await this.agent.destroy();
   }
 
-  private async call<T>(
-    method: Dispatcher.HttpMethod,
-    path: string,
-    body?: unknown,
-    timeoutMs?: number,
-  ): Promise<T> {
+  /** Any request to the other side; throws when it does not answer, or refuses. */
+  async call<T>(method: Dispatcher.HttpMethod, path: string, body?: unknown, timeoutMs?: number): Promise<T> {
     const signal = AbortSignal.timeout(timeoutMs ?? this.options.timeoutMs);
     const { addresses } = this.options;
     let last: unknown;

@@ -9,6 +9,7 @@ import type {
   LocalShard,
   PointId,
   QdrantPoint,
+  RemoteShard,
   SnapshotDescription,
 } from './types';
 
@@ -25,6 +26,9 @@ export class QdrantRequestError extends AgentError {
     super(message);
   }
 }
+
+/** No point has this id. */
+const NO_POINT = '00000000-0000-0000-0000-000000000000';
 
 /** Snapshots and recoveries of big shards take minutes. */
 const LONG_TIMEOUT_MS = 3_600_000;
@@ -92,12 +96,27 @@ export class QdrantClient {
     );
   }
 
-  async localShards(name: string): Promise<{ local: LocalShard[]; remote: number }> {
-    const result = await this.call<{ local_shards: LocalShard[]; remote_shards: unknown[] }>(
-      'GET',
-      `/collections/${encodeURIComponent(name)}/cluster`,
-    );
-    return { local: result.local_shards, remote: result.remote_shards.length };
+  /** Replicas on this node, and those that this node knows of on others. */
+  async shards(name: string): Promise<{ peer: number; local: LocalShard[]; remote: RemoteShard[] }> {
+    const result = await this.call<{
+      peer_id: number;
+      local_shards: LocalShard[];
+      remote_shards: RemoteShard[];
+    }>('GET', `/collections/${encodeURIComponent(name)}/cluster`);
+    return { peer: result.peer_id, local: result.local_shards, remote: result.remote_shards };
+  }
+
+  /** Ids of all nodes of the cluster. */
+  async peers(): Promise<number[]> {
+    const result = await this.call<{ peers?: Record<string, unknown> }>('GET', '/cluster');
+    // Ids are of 64 bits in the protocol, and Qdrant keeps them to what a JSON number holds.
+    return Object.keys(result.peers ?? {}).map(Number);
+  }
+
+  /** Begins to copy a shard's replica to a node that has none; the nodes do the rest. */
+  async replicateShard(name: string, shard: number, from: number, to: number): Promise<void> {
+    const wanted = { shard_id: shard, from_peer_id: from, to_peer_id: to, method: 'snapshot' };
+    await this.call('POST', `/collections/${encodeURIComponent(name)}/cluster`, { replicate_shard: wanted });
   }
 
   async aliases(): Promise<AliasDescription[]> {
@@ -135,6 +154,25 @@ export class QdrantClient {
   retrieve(name: string, ids: readonly PointId[]): Promise<QdrantPoint[]> {
     const path = `/collections/${encodeURIComponent(name)}/points`;
     return this.call('POST', path, { ids, with_payload: true, with_vector: true });
+  }
+
+  /** `points/scroll` or, with an empty action, points by id; both as text, since numbers of 64 bits do not survive parsing. */
+  async pointsText(name: string, action: 'scroll' | '', body: string): Promise<string> {
+    const path = `/collections/${encodeURIComponent(name)}/points${action === '' ? '' : `/${action}`}`;
+    const response = await this.send('POST', path, body, 60_000);
+    if (response.statusCode !== 200)
+      throw await requestError('POST', path, response.statusCode, response.body);
+    return response.body.text();
+  }
+
+  /**
+   * Resolves when every shard has applied what it had acknowledged before, writes with `wait=false` among it: a write that
+   * changes nothing goes through the same queue.
+   */
+  async settle(name: string): Promise<void> {
+    const path = `/collections/${encodeURIComponent(name)}/points/delete?wait=true`;
+    const nobody = { filter: { must: [{ has_id: [NO_POINT] }] } };
+    await this.call('POST', path, nobody, 60_000);
   }
 
   async query(name: string, body: unknown): Promise<PointId[]> {
@@ -211,7 +249,7 @@ export class QdrantClient {
           'api-key': this.options.apiKey,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
-        body: body === undefined ? null : JSON.stringify(body),
+        body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (cause) {

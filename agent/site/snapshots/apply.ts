@@ -5,6 +5,8 @@
 import type { PublishInfo } from '../../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import { AgentError } from '../../shared/errors';
+import type { DigestCheck } from '../digest/digest-check';
+import { DivergedExporter, describeCounts } from '../diverged/export';
 import { SkippedError, messageOf } from '../errors';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
@@ -13,7 +15,7 @@ import type { Ledger } from '../state/ledger';
 import { mayApply, mayApplyPublish, type ApplyFacts } from './apply-rules';
 import { publishInfo, type Manifest } from './manifest';
 import type { PartStore } from './parts';
-import { RESTORE_STEPS, restore, type RestoreStep } from './restore';
+import { RESTORE_STEPS, restore, type RestorePorts, type RestoreStep } from './restore';
 import { setAsideLocalData } from './set-aside';
 import type { Staging } from './staging';
 import { SnapshotStoreUnreachableError, type LatestPointer, type SnapshotStore } from './store';
@@ -50,7 +52,7 @@ export interface ApplyRequest {
 }
 
 export interface ApplierOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'servers'>;
   readonly store: SnapshotStore;
   readonly parts: PartStore;
   readonly qdrant: QdrantClient;
@@ -63,6 +65,10 @@ export interface ApplierOptions {
   readonly claimPending: () => boolean;
   /** Told what the publisher was when it published. */
   readonly learnParity: (parity: Manifest['parity']) => Promise<void>;
+  /** Absent: what was restored is judged by counts and known answers alone. */
+  readonly digests?: Pick<DigestCheck, 'stop' | 'verify'>;
+  /** Where this site's tables of its own publishes are. */
+  readonly digestFolder: string;
   /** Folder for data that was set aside. */
   readonly divergedFolder: string;
   readonly step?: (step: ApplyStep) => Promise<void>;
@@ -120,7 +126,7 @@ export class Applier {
   }
 
   private async run(request: ApplyRequest): Promise<PublishInfo> {
-    const { ledger, staging, parts, qdrant } = this.options;
+    const { ledger, staging, parts } = this.options;
     const reprotect = request.reprotect ?? false;
     await this.step('started');
     skipIf(mayApply(this.facts(reprotect)));
@@ -136,7 +142,8 @@ export class Applier {
     await this.step('staged');
     const guard = this.guard(manifest, reprotect);
     guard();
-    if (request.setAside === true) await this.setAside(manifest.epoch);
+    if (request.setAside === true) await this.setAside(manifest);
+    await this.options.digests?.stop();
     this.touching = true;
     try {
       guard();
@@ -144,7 +151,11 @@ export class Applier {
       await ledger.update({ applying: { id, site, epoch } });
       await this.step('marked');
       try {
-        await restore(manifest, { qdrant, staging, guard, step: (step: RestoreStep) => this.step(step) });
+        await restore(
+          manifest,
+          this.restorePorts(guard, (step) => this.step(step)),
+        );
+        await this.options.digests?.verify(manifest);
       } catch (error) {
         await this.goBack(found, guard, error);
         throw error;
@@ -262,24 +273,31 @@ export class Applier {
     };
   }
 
-  private async setAside(epoch: number): Promise<void> {
-    const { ledger, qdrant, clock, divergedFolder, record } = this.options;
+  private async setAside({ epoch, basedOn }: Manifest): Promise<void> {
+    const { ledger, qdrant, clock, divergedFolder, digestFolder, record } = this.options;
     const { setAside } = ledger.state;
     if (setAside.some((kept) => kept.epoch === epoch)) return;
     if ((await qdrant.collectionNames()).length === 0) return;
     const kept = await setAsideLocalData(qdrant, clock, divergedFolder, epoch);
-    const entry = { epoch, folder: kept.folder, at: clock.wallIso() };
+    const diverged = await DivergedExporter.export(qdrant, digestFolder, basedOn ?? null, kept.folder);
+    const entry = { epoch, folder: kept.folder, at: clock.wallIso(), ...diverged, merged: null };
     await ledger.update({ setAside: [...setAside, entry] });
     record(
       'switch-step',
-      `own data set aside: ${kept.collections} collections, ${kept.bytes} bytes in ${kept.folder}`,
+      `own data set aside: ${kept.collections} collections, ${kept.bytes} bytes in ${kept.folder}; ${describeCounts(diverged.counts)}`,
     );
     await this.step('set-aside');
   }
 
+  private restorePorts(guard: () => void, step: (step: RestoreStep) => Promise<void>): RestorePorts {
+    const { qdrant, staging, spec } = this.options;
+    const { servers } = spec;
+    return { qdrant, staging, guard, step, ...(servers === undefined ? {} : { replicas: servers.replicas }) };
+  }
+
   /** The last good publish comes back, whole and verified, or the marker stays. */
   private async goBack(found: Found, guard: () => void, cause: unknown): Promise<void> {
-    const { ledger, staging, qdrant, record } = this.options;
+    const { ledger, staging, record } = this.options;
     if (cause instanceof ApplyInterruptedError) return;
     const { applied, lastGood } = ledger.state;
     if (lastGood === null || applied?.id !== lastGood || lastGood === found.manifest.id) return;
@@ -289,7 +307,10 @@ export class Applier {
       await staging.verify(good);
       // Its epoch may be over; it was verified here under its own, and the lease's direction still has to hold.
       guard();
-      await restore(good, { qdrant, staging, guard, step: () => Promise.resolve() });
+      await restore(
+        good,
+        this.restorePorts(guard, () => Promise.resolve()),
+      );
       await ledger.update({ applying: null });
       this.refused = { id: found.manifest.id, message: messageOf(cause) };
       record('alert', `went back to ${lastGood} after ${found.manifest.id} could not be applied`);

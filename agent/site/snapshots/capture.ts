@@ -37,6 +37,8 @@ export interface Cut {
   readonly takenAtMs: number;
   readonly heldSeconds: number;
   readonly exact: boolean;
+  /** Nothing was written from the moment of `atCut` until the last snapshot had been cut. */
+  readonly still: boolean;
 }
 
 export interface CaptureOptions {
@@ -48,6 +50,8 @@ export interface CaptureOptions {
   /** The last publish of a hand-over: writes that have not ended by the cut are never acknowledged. */
   readonly final: boolean;
   readonly step: (name: 'writes-held' | 'snapshots-cut') => Promise<void>;
+  /** Called once no write is in flight, before the first snapshot is cut. */
+  readonly atCut?: (withinMs: number) => Promise<void>;
 }
 
 export interface ShardList {
@@ -84,10 +88,12 @@ export class SnapshotNames {
 export async function listShards(qdrant: QdrantClient): Promise<ShardList[]> {
   const lists: ShardList[] = [];
   for (const name of await qdrant.collectionNames()) {
-    const { local, remote } = await qdrant.localShards(name);
-    if (remote > 0) {
+    const { local, remote } = await qdrant.shards(name);
+    const here = new Set(local.map((shard) => shard.shard_id));
+    const elsewhere = [...new Set(remote.map((shard) => shard.shard_id))].filter((id) => !here.has(id));
+    if (elsewhere.length > 0) {
       throw new SnapshotUnfitError(
-        `${name} has shards on other nodes; this agent publishes from a single node. Move them here or publish from each owner.`,
+        `${name}: shards ${elsewhere.join(', ')} have no replica on this node, and a publish is made from one node. Replicate them here.`,
       );
     }
     const unfit = local.filter((shard) => shard.state !== 'Active');
@@ -118,6 +124,7 @@ export async function capture(options: CaptureOptions, expected: readonly ShardL
     const drained = await hold.drained;
     if (options.final && !drained) gate.revokeInFlight();
     await options.step('writes-held');
+    if (drained) await options.atCut?.(holdMs / 4);
     // In a hand-over the keeper refuses new writes for as long as it takes; else the hold alone keeps them out.
     const isHeld = (): boolean => options.final || (drained && hold.inForce);
     const collections = await cutAll(options, known, isHeld);
@@ -125,7 +132,7 @@ export async function capture(options: CaptureOptions, expected: readonly ShardL
     const heldSeconds = (clock.monotonicMs() - takenAtMs) / 1000;
     const exact = steady && collections.every((collection) => collection.pointsMin === collection.pointsMax);
     await options.step('snapshots-cut');
-    return { collections, takenAtMs, heldSeconds, exact };
+    return { collections, takenAtMs, heldSeconds, exact, still: drained && steady };
   } finally {
     hold.release();
   }

@@ -34,6 +34,9 @@ const Sample = z.object({
   query: z.object({ vector: z.unknown(), using: z.string().nullable() }).nullable(),
 });
 
+/** Of all points at the cut, as `digest/bucket-sums` encodes it; or why this publish has none. */
+const Digest = z.union([z.object({ points: count, sums: z.string() }), z.object({ absent: z.string() })]);
+
 const Collection = z.object({
   name: collectionName,
   config: z.looseObject({ params: z.record(z.string(), z.unknown()) }),
@@ -44,6 +47,8 @@ const Collection = z.object({
   pointsMin: count,
   pointsMax: count,
   samples: z.array(Sample),
+  /** Missing from publishes of agents that knew no digests. */
+  digest: Digest.optional(),
 });
 
 export const Manifest = z.object({
@@ -51,6 +56,8 @@ export const Manifest = z.object({
   id: z.string().regex(/^\d{10}-\d{8}T\d{6}Z-[0-9a-f]{4}$/),
   site: z.string(),
   epoch: z.number().int().positive(),
+  /** The publish that the publisher's data began from when it took the lease: what the other site may have beyond it, nobody else has. */
+  basedOn: z.string().nullable().optional(),
   /** The publisher's wall clock, for people. */
   startedAt: z.string(),
   /** From the moment of the data until this manifest was written, by the publisher's monotonic clock. */

@@ -6,11 +6,13 @@ import type { PublishInfo } from '../../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
 import { AgentError } from '../../shared/errors';
 import { SkippedError, messageOf } from '../errors';
+import type { Digester } from '../digest/digester';
 import type { WriteGate } from '../gateway/write-gate';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
 import { anchorAge } from '../state/age';
 import type { Ledger } from '../state/ledger';
+import type { CollectionDigest } from '../digest/digester';
 import {
   SnapshotNames,
   SnapshotUnfitError,
@@ -29,6 +31,7 @@ import {
   type ManifestShard,
 } from './manifest';
 import type { Digest, PartSource, PartStore } from './parts';
+import { spreadShards } from './replicas';
 import type { SnapshotStore } from './store';
 
 /** Every point at which a publish may be cut short; tests stop at each. */
@@ -51,7 +54,7 @@ export class PublishConflictError extends AgentError {
 }
 
 export interface PublisherOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity' | 'servers'>;
   readonly store: SnapshotStore;
   readonly parts: PartStore;
   readonly qdrant: QdrantClient;
@@ -61,6 +64,8 @@ export interface PublisherOptions {
   readonly clock: SiteClock;
   readonly record: RecordEvent;
   readonly agentVersion: string;
+  /** Absent: publishes have no digests. */
+  readonly digests?: Pick<Digester, 'prepare' | 'atCut' | 'finish' | 'note'>;
   readonly names?: SnapshotNames;
   readonly step?: (step: PublishStep) => Promise<void>;
 }
@@ -151,9 +156,11 @@ export class Publisher {
     }
     const id = newPublishId(epoch, startedAt, before?.pointer.publishId);
     const qdrantVersion = await qdrant.version();
+    await this.spread();
     const lists = await listShards(qdrant);
     await ledger.update({ publishing: { id, preexisting: await snapshotsNow(qdrant, lists) } });
     await this.step('marked');
+    await this.digesting((digests) => digests.prepare(epoch));
     let acknowledgedAtCut = this.acknowledged;
     const cut = await capture(
       {
@@ -167,6 +174,7 @@ export class Publisher {
           if (name === 'writes-held') acknowledgedAtCut = this.acknowledged;
           await this.step(name);
         },
+        atCut: (withinMs) => this.digesting((digests) => digests.atCut(withinMs)),
       },
       lists,
     );
@@ -179,6 +187,7 @@ export class Publisher {
       id,
       site: spec.site,
       epoch,
+      basedOn: ledger.state.basedOn,
       startedAt,
       capturedSeconds: (clock.monotonicMs() - cut.takenAtMs) / 1000,
       heldSeconds: cut.heldSeconds,
@@ -191,6 +200,12 @@ export class Publisher {
     await store.putManifest(manifest);
     await this.step('manifest-stored');
     this.mustStillHold(epoch);
+    await this.digesting((digests) =>
+      digests.note(
+        id,
+        manifest.collections.map(({ name }) => name),
+      ),
+    );
     await this.movePointer(manifest, before?.token ?? null);
     await this.step('pointer-moved');
     this.acknowledgedAtCut = acknowledgedAtCut;
@@ -211,10 +226,25 @@ export class Publisher {
     );
     const { snapshot, parts } = await this.options.parts.put(id, sources);
     const stored = [...parts];
-    const collections = cut.collections.map((collection) =>
-      manifestCollection(collection, stored.splice(0, collection.shards.length)),
-    );
+    const collections: ManifestCollection[] = [];
+    for (const collection of cut.collections) {
+      const { name, pointsMin } = collection;
+      const digest = await this.options.digests?.finish(id, name, pointsMin, cut.still);
+      const collectionParts = stored.splice(0, collection.shards.length);
+      collections.push(manifestCollection(collection, collectionParts, digest));
+    }
     return { snapshot, collections };
+  }
+
+  /** While a server is away nothing can be spread, and nothing need be for a publish to be made. */
+  private async spread(): Promise<void> {
+    const { spec, qdrant, record } = this.options;
+    if (spec.servers === undefined) return;
+    try {
+      await spreadShards(qdrant, spec.servers.replicas);
+    } catch (error) {
+      record('alert', `not every server gets a copy of every shard: ${messageOf(error)}`);
+    }
   }
 
   /** A shard's snapshot, which leaves Qdrant as soon as all of it has come. */
@@ -232,6 +262,18 @@ export class Publisher {
         await this.step('part-taken');
       },
     };
+  }
+
+  /** A publish without a digest is worth more than none. */
+  private async digesting(
+    work: (digests: Pick<Digester, 'prepare' | 'atCut' | 'note'>) => Promise<void>,
+  ): Promise<void> {
+    if (this.options.digests === undefined) return;
+    try {
+      await work(this.options.digests);
+    } catch (error) {
+      this.options.record('alert', `this publish has no digest: ${messageOf(error)}`);
+    }
   }
 
   private async movePointer(manifest: Manifest, token: string | null): Promise<void> {
@@ -294,7 +336,11 @@ async function snapshotsNow(
   return found;
 }
 
-function manifestCollection(cut: CutCollection, parts: readonly Digest[]): ManifestCollection {
+function manifestCollection(
+  cut: CutCollection,
+  parts: readonly Digest[],
+  digest: CollectionDigest | undefined,
+): ManifestCollection {
   const { config, payload_schema: schema } = cut.info;
   return {
     name: cut.name,
@@ -314,6 +360,7 @@ function manifestCollection(cut: CutCollection, parts: readonly Digest[]): Manif
     pointsMin: cut.pointsMin,
     pointsMax: cut.pointsMax,
     samples: [...cut.samples],
+    ...(digest === undefined ? {} : { digest }),
   };
 }
 

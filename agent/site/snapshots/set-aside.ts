@@ -41,7 +41,7 @@ export async function setAsideLocalData(
   for (const name of names) {
     const info = await qdrant.collection(name);
     const points = await qdrant.count(name);
-    const { local } = await qdrant.localShards(name);
+    const { local } = await qdrant.shards(name);
     const shards: unknown[] = [];
     for (const shard of local) {
       const path = join(folder, encodeURIComponent(name), `${shard.shard_id}.snapshot`);

@@ -3,6 +3,7 @@
  * site has published. Each change is on disk before the step that relies on it.
  */
 import { z } from 'zod';
+import { MERGE_POLICIES } from '../../../infra/contract/agent-api';
 import { AgentError } from '../../shared/errors';
 import { messageOf } from '../errors';
 import { readIfPresent, writeDurably } from './durable-file';
@@ -14,6 +15,34 @@ const Publish = z.object({
   epoch: z.number(),
   points: z.number(),
   bytes: z.number(),
+});
+
+const SetAside = z.object({
+  epoch: z.number(),
+  folder: z.string(),
+  at: z.string(),
+  /** What only this site had; null when nobody has looked. */
+  counts: z
+    .object({
+      inserted: z.number(),
+      changed: z.number(),
+      deleted: z.number(),
+      unknown: z.number(),
+      collections: z.number(),
+    })
+    .nullable()
+    .default(null),
+  base: z.string().nullable().default(null),
+  merged: z
+    .object({
+      at: z.string(),
+      by: z.string(),
+      reason: z.string(),
+      policy: z.enum(MERGE_POLICIES),
+      outcome: z.object({ applied: z.number(), present: z.number(), conflicts: z.number() }),
+    })
+    .nullable()
+    .default(null),
 });
 
 const LedgerState = z.object({
@@ -29,7 +58,22 @@ const LedgerState = z.object({
   /** The publish whose verified parts are kept in the staging folder for going back to. */
   lastGood: z.string().nullable(),
   /** Data of this site's own that was set aside before being overwritten, newest last. */
-  setAside: z.array(z.object({ epoch: z.number(), folder: z.string(), at: z.string() })),
+  setAside: z.array(SetAside),
+  /** The publish that this site's data began from when it last took the lease; null when that is not known. */
+  basedOn: z.string().nullable().default(null),
+  /** What the newest comparison with a publish's digest found. */
+  digest: z
+    .object({
+      publishId: z.string(),
+      result: z.enum(['same', 'different', 'absent']),
+      details: z.array(z.string()).readonly(),
+      seconds: z.number(),
+      points: z.number(),
+    })
+    .nullable()
+    .default(null),
+  /** Since every point here was last found to be the publisher's. */
+  digestSame: Anchor.nullable().default(null),
   /** The peer's newest known parity, by which this site judges whether it could take over. */
   peerParity: z
     .object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() })
@@ -45,6 +89,9 @@ const EMPTY: LedgerState = {
   applying: null,
   lastGood: null,
   setAside: [],
+  basedOn: null,
+  digest: null,
+  digestSame: null,
   peerParity: null,
 };
 
@@ -56,15 +103,16 @@ export class Ledger {
   private pending: Promise<void> = Promise.resolve();
 
   private constructor(
-    private readonly path: string,
     private current: LedgerState,
+    private readonly save: (state: LedgerState) => Promise<void>,
   ) {}
 
   static async open(path: string): Promise<Ledger> {
     const text = await readIfPresent(path);
-    if (text === null) return new Ledger(path, EMPTY);
+    const save = (state: LedgerState): Promise<void> => writeDurably(path, JSON.stringify(state));
+    if (text === null) return new Ledger(EMPTY, save);
     try {
-      return new Ledger(path, LedgerState.parse(JSON.parse(text)));
+      return new Ledger(LedgerState.parse(JSON.parse(text)), save);
     } catch (cause) {
       throw new LedgerCorruptError(
         `${path} is not a ledger of this agent (${messageOf(cause)}). Move it away and re-protect this site: ` +
@@ -74,6 +122,19 @@ export class Ledger {
     }
   }
 
+  /** A ledger that is kept elsewhere, such as in the memory of a site with several servers. */
+  static kept(value: unknown, where: string, save: (state: LedgerState) => Promise<void>): Ledger {
+    if (value === null) return new Ledger(EMPTY, save);
+    const parsed = LedgerState.safeParse(value);
+    if (!parsed.success) {
+      throw new LedgerCorruptError(
+        `${where} holds no ledger of this agent (${messageOf(parsed.error)}). Run one release on all of the site's servers.`,
+        { cause: parsed.error },
+      );
+    }
+    return new Ledger(parsed.data, save);
+  }
+
   get state(): LedgerState {
     return this.current;
   }
@@ -81,8 +142,8 @@ export class Ledger {
   /** Resolves when the change is on disk. In memory it counts at once, which can only make this site more careful. */
   async update(change: Partial<Omit<LedgerState, 'version'>>): Promise<void> {
     this.current = { ...this.current, ...change };
-    const text = JSON.stringify(this.current);
-    const write = this.pending.then(() => writeDurably(this.path, text));
+    const state = this.current;
+    const write = this.pending.then(() => this.save(state));
     this.pending = write.catch(() => undefined);
     await write;
   }

@@ -225,14 +225,19 @@ export class FakeQdrant {
     switch (action) {
       case 'count':
         return { count: this.count(name) };
-      case 'scroll':
-        return { points: this.points(name).slice(0, Number(body['limit'] ?? 10)) };
+      case 'scroll': {
+        const all = this.points(name);
+        const start =
+          body['offset'] === undefined ? 0 : all.findIndex((point) => point.id === body['offset']);
+        const end = start + Number(body['limit'] ?? 10);
+        return { points: all.slice(start, end), next_page_offset: all[end]?.id ?? null };
+      }
       case 'query':
         return {
           points: nearest(this.points(name), body['query'] as number[]).slice(0, Number(body['limit'])),
         };
       case 'delete': {
-        for (const id of body['points'] as (string | number)[]) {
+        for (const id of (body['points'] ?? []) as (string | number)[]) {
           for (const shard of collection.shards) shard.points.delete(String(id));
         }
         return { operation_id: 1, status: 'completed' };

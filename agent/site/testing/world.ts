@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 
 import { join } from 'node:path';
 import type { SiteAgentSpec } from '../../../infra/contract/site-spec';
+import { Digests } from '../digest/digests';
+import { touchedBy } from '../digest/write-scan';
 import { WriteGate } from '../gateway/write-gate';
 import { QdrantClient } from '../qdrant/client';
 import { Applier, type ApplyStep } from '../snapshots/apply';
@@ -36,6 +38,10 @@ export class SiteHalf {
   readonly folder: string;
   client!: QdrantClient;
   ledger!: Ledger;
+  /** Null: this half publishes no digests and compares none. */
+  digests: Digests | null = null;
+  /** Whom the digests ask which ids differ. */
+  peer: SiteHalf | null = null;
   publishStep: ((step: PublishStep) => Promise<void>) | null = null;
   applyStep: ((step: ApplyStep) => Promise<void>) | null = null;
   freeBytes: (() => Promise<number>) | null = null;
@@ -65,7 +71,44 @@ export class SiteHalf {
     this.ledger = await Ledger.open(join(this.folder, 'ledger.json'));
   }
 
+  /** From here on it publishes digests and compares them; again, it has what a new process would have. */
+  useDigests(waitSeconds?: number): Digests {
+    const { client, ledger } = this;
+    this.digests = new Digests({
+      qdrant: client,
+      ledger,
+      clock: siteClock(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      folder: join(this.folder, 'digests'),
+      isHolder: () => this.keeper.lease()?.holder === this.site,
+      askPeer: async ({ publishId, collection, bucket }) => {
+        const points = await this.peer?.digests?.digester.doubted(publishId, collection, bucket);
+        if (points === undefined) throw new Error('the peer is gone');
+        return points === null
+          ? null
+          : [...points].map(([key, hash]) => [key, hash.payload, hash.vectors] as const);
+      },
+      ...(waitSeconds === undefined ? {} : { waitSeconds }),
+    });
+    return this.digests;
+  }
+
+  /** A write as the gateway would pass it on: seen by the digests, then in Qdrant. */
+  async write(method: 'PUT' | 'POST' | 'DELETE', path: string, body: unknown): Promise<void> {
+    const text = JSON.stringify(body);
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
+      headers: { 'api-key': this.qdrant.apiKey, 'content-type': 'application/json' },
+      body: text,
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
+    this.digests?.tracker.mark(
+      touchedBy({ method, url: path, encoding: undefined, body: Buffer.from(text) }),
+    );
+  }
+
   async stop(): Promise<void> {
+    await this.digests?.stop();
     await Promise.all(this.clients.map((client) => client.close()));
     await this.qdrant.close();
     rmSync(this.folder, { recursive: true, force: true });
@@ -90,6 +133,7 @@ export class SiteHalf {
       clock: siteClock(),
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
       agentVersion: 'test',
+      ...(this.digests === null ? {} : { digests: this.digests.digester }),
       names: new SnapshotNames(siteClock(), 0),
       step: async (step) => this.publishStep?.(step),
     });
@@ -108,6 +152,8 @@ export class SiteHalf {
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
       claimPending: () => this.keeper.claim,
       learnParity: (peerParity) => this.ledger.update({ peerParity }),
+      ...(this.digests === null ? {} : { digests: this.digests.check }),
+      digestFolder: join(this.folder, 'digests'),
       divergedFolder: join(this.folder, 'diverged'),
       step: async (step) => this.applyStep?.(step),
     });

@@ -146,18 +146,6 @@ const stackRules: readonly Rule[] = onlyOn('aws', [
         allowed: "[] on aws, where the stack makes the site's servers: one for each of its addresses",
       }),
   },
-  {
-    kind: 'site',
-    reads: ['site', 'sites'],
-    check: (config) => {
-      const own = config.sites.find(({ site }) => site === config.site);
-      return when(own !== undefined && own.addresses.length > 1, {
-        key: 'sites',
-        got: own?.addresses,
-        allowed: 'one address; several servers in one site are not built yet',
-      });
-    },
-  },
 ]);
 
 /** Rules on who answers for the service's name. */

@@ -8,9 +8,11 @@ import {
   doubleWrites,
   lossAt,
   missingAfterFailback,
+  recoveredBy,
   withoutEpoch,
   type DoubleWrite,
   type Loss,
+  type Recovery,
 } from './writes';
 
 export interface ClientMeasure {
@@ -51,6 +53,8 @@ export interface Measures {
   readonly doubleWrites: readonly DoubleWrite[];
   readonly acksWithoutEpoch: number;
   readonly missingAfterFailback: readonly number[] | null;
+  /** Null when nothing was merged. */
+  readonly recovery: Recovery | null;
   readonly objectives: readonly Objective[];
   readonly passed: boolean;
 }
@@ -93,9 +97,16 @@ export function measure(record: DrillRecord): Measures {
     doubleWrites: doubles,
     acksWithoutEpoch: withoutEpoch(attempts),
     missingAfterFailback: missing,
+    recovery: recoveryByMerge(record, loss),
   };
   const objectives = judge(record, partial);
   return { ...partial, objectives, passed: record.stopped === null && objectives.every((each) => each.ok) };
+}
+
+function recoveryByMerge(record: DrillRecord, loss: Loss | null): Recovery | null {
+  const { afterFailback, afterMerge = null } = record;
+  if (loss === null || afterFailback === null || afterMerge === null) return null;
+  return recoveredBy(loss.lost, afterFailback, afterMerge);
 }
 
 function slowest(clients: readonly ClientMeasure[]): number | null {
@@ -165,9 +176,29 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
         ok: missing !== null && missing.length === 0,
       },
       restored('after the failback', record.afterFailback, record.seedIds),
+      ...merged(record, measures),
     );
   }
   return objectives;
+}
+
+/** Lost is only what nobody has: what the lost holder still has comes back. */
+function merged(
+  { merge }: DrillRecord,
+  { loss, recovery }: Pick<Measures, 'loss' | 'recovery'>,
+): Objective[] {
+  const lost = loss?.points ?? 0;
+  if (merge !== true || (lost === 0 && recovery === null)) return [];
+  const others =
+    recovery === null || recovery.missing.length === 0 ? '' : `, ${recovery.missing.length} others gone`;
+  return [
+    {
+      name: 'lost writes recovered by the merge',
+      target: `${lost}`,
+      measured: recovery === null ? 'not merged' : `${recovery.recovered}${others}`,
+      ok: recovery !== null && recovery.recovered === lost && recovery.missing.length === 0,
+    },
+  ];
 }
 
 /** Changes of holder between the fault and the failback. */

@@ -67,6 +67,24 @@ export function missingAfterFailback(
   return [...expected].filter((id) => !present.has(id)).sort((a, b) => a - b);
 }
 
+export interface Recovery {
+  readonly lost: number;
+  /** Of the lost, there again after the merge. */
+  readonly recovered: number;
+  /** There before the merge and not after it. */
+  readonly missing: readonly number[];
+}
+
+/** What a merge has brought back of the writes that the failover had lost. */
+export function recoveredBy(lost: readonly LostWrite[], before: DataCheck, after: DataCheck): Recovery {
+  const present = new Set(after.ids);
+  return {
+    lost: lost.length,
+    recovered: lost.filter(({ pointId }) => present.has(pointId)).length,
+    missing: before.ids.filter((id) => !present.has(id)),
+  };
+}
+
 export interface DoubleWrite {
   readonly pointId: number;
   readonly client: string;

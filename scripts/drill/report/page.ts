@@ -36,7 +36,7 @@ export function escape(text: string): string {
 }
 
 function numbers(record: DrillRecord, measures: Measures): string {
-  const { rto, loss, doubleWrites, missingAfterFailback } = measures;
+  const { rto, loss, doubleWrites, missingAfterFailback, recovery } = measures;
   const objective = record.budget.rto.objectiveSeconds;
   const card = (value: string, label: string, ok: boolean): string =>
     `<div class="number${ok ? '' : ' missed'}"><b>${escape(value)}</b><span>${escape(label)}</span></div>`;
@@ -59,6 +59,15 @@ function numbers(record: DrillRecord, measures: Measures): string {
         : `of ${loss.acknowledged} acknowledged writes lost; ${duration(loss.seconds)} (objective ${duration(record.budget.rpo.objectiveSeconds)})`,
       loss !== null && loss.seconds <= record.budget.rpo.objectiveSeconds,
     ),
+    ...(recovery === null
+      ? []
+      : [
+          card(
+            `${recovery.recovered} of ${recovery.lost}`,
+            'lost writes recovered by the merge after the failback',
+            recovery.recovered === recovery.lost,
+          ),
+        ]),
     card(`${doubleWrites.length}`, 'double writes', doubleWrites.length === 0),
     card(
       missing === null ? '–' : `${missing.length}`,

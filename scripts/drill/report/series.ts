@@ -26,6 +26,7 @@ export function renderSeries(entries: readonly SeriesEntry[]): string {
         'runtimes',
         ...STAGES.map(([, label]) => label),
         'lost',
+        'merged back',
         'double',
         '',
       ],
@@ -41,13 +42,14 @@ function line(entry: SeriesEntry): string[] {
   const { scenario, drilled } = entry;
   const begin = [scenario.name, scenario.expect];
   const end = passed(entry) ? 'passed' : 'NOT PASSED';
-  if (drilled === null) return [...begin, ...Array<string>(6 + STAGES.length).fill('–'), end];
+  if (drilled === null) return [...begin, ...Array<string>(7 + STAGES.length).fill('–'), end];
   const { measures } = drilled;
   return [
     ...begin,
     ...['warm', 'cold', 'writer', 'runtime'].map((kind) => outage(measures, kind)),
     ...STAGES.map(([stage]) => secondsOf(measures, stage)),
     measures.loss === null ? '–' : String(measures.loss.points),
+    measures.recovery === null ? '–' : String(measures.recovery.recovered),
     String(measures.doubleWrites.length),
     end,
   ];

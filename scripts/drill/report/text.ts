@@ -15,6 +15,10 @@ export function renderResult(record: DrillRecord, measures: Measures): string {
       }`,
     );
   }
+  const { recovery } = measures;
+  if (recovery !== null) {
+    parts.push(`lost by the failover: ${recovery.lost}, recovered by merge: ${recovery.recovered}`);
+  }
   for (const double of measures.doubleWrites.slice(0, 10)) {
     parts.push(
       `double write: point ${double.pointId} by ${double.site ?? '?'} under epoch ${double.epoch}: ${double.because}`,

@@ -165,7 +165,7 @@ export class DrillSite {
     const { client } = this.qdrant;
     const found: string[] = [];
     for (const name of await client.collectionNames()) {
-      for (const { shard_id: shard } of (await client.localShards(name)).local) {
+      for (const { shard_id: shard } of (await client.shards(name)).local) {
         for (const snapshot of await client.listShardSnapshots(name, shard)) {
           found.push(`${this.name}/${name}/${shard}/${snapshot.name}`);
         }
