@@ -5,10 +5,10 @@ TIMINGS ?= compressed
 MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help drill soak test unit mutants lint preview refusals drift bench lab lab-down secrets-check curl-check bootstrap clean
+.PHONY: help drill soak test unit mutants lint preview refusals drift bench bench-replication lab lab-down secrets-check curl-check bootstrap clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=; all; data, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
 	@lab/session drill "$(SCENARIO)" "$(TIMINGS)" "$(RUNTIMES)"
@@ -18,6 +18,9 @@ soak: node_modules ## random faults, several at once, for MINUTES=5 under client
 
 bench: node_modules ## direct against through edge and gateway, in the lab
 	@lab/session bench
+
+bench-replication: node_modules ## ours against full snapshots and against scrolling, on the wire (N=points, QDRANT_BIN=, JSON=file)
+	@npx ts-node --transpile-only bench/replication/main.ts --points "$(or $(N),200000)" $(if $(JSON),--json "$(JSON)")
 
 test: node_modules ## every test: lint, unit, engine, conformance, and the lab's
 	@npx ts-node --transpile-only tools/test.ts

@@ -37,6 +37,8 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     alerts: _alerts,
     ...sharedAgent
   } = agent;
+  // Versions of the weights have a rule of their own: while they change over, the sites differ and may still take over.
+  const sharedInference = { ...inference, model: inference.model.name };
   const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, others: _others, tls, ...sharedEdge } = edge;
   // How many servers a site has is its own affair.
   const { cluster: _cluster, ...sharedVectors } = vectors;
@@ -44,7 +46,7 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
   const sharedRecord = dnsRecord === undefined ? {} : { dnsRecord: { ...dnsRecord, addresses: [] } };
   return {
     vectors: sharedVectors,
-    inference,
+    inference: sharedInference,
     timers,
     agent: { ...sharedAgent, store, ...sharedRecord },
     edge: { ...sharedEdge, tls: sharedTls },

@@ -123,7 +123,6 @@ export async function stackConfig(
     inferenceEnvironment: VLLM_ENVIRONMENT,
     inferenceDrainSeconds: 5,
     modelName: 'tiny',
-    modelPath: ON_SERVER.model,
     modelSha256: await modelSha256(options.modelFolder),
     qdrantArtifact: `${ON_SERVER.qdrant}/qdrant`,
     versitygwArtifact: `${ON_SERVER.versitygw}/versitygw`,

@@ -74,7 +74,14 @@ program
     progress(`wrote the stack files with ${options.timings} timings`);
   });
 
-program.command('deploy').description('pulumi up of the three stacks').action(deploy);
+program
+  .command('deploy')
+  .description('pulumi up of the three stacks, and the weights in between')
+  .action(async () => {
+    const state = await world.readWorld();
+    if (state === null) throw new world.LabDownError();
+    await deploy(state.modelFolder);
+  });
 program.command('destroy').description('pulumi destroy of the three stacks').action(destroy);
 
 program

@@ -71,8 +71,8 @@ export class Background {
 
   async learnPeerParity(parity: Parity): Promise<void> {
     const { ledger } = this.options;
-    const { configHash, modelSha256, qdrantVersion } = parity;
-    const seen = { configHash, modelSha256, qdrantVersion };
+    const { configHash, modelSha256, replacesModelSha256, qdrantVersion } = parity;
+    const seen = { configHash, modelSha256, replacesModelSha256, qdrantVersion };
     if (canonicalJson(ledger.state.peerParity) !== canonicalJson(seen))
       await ledger.update({ peerParity: seen });
   }

@@ -38,6 +38,8 @@ export function notReadyReasons(facts: ReadyFacts): Reason[] {
 export interface Parity {
   readonly configHash: string;
   readonly modelSha256: string;
+  /** The version before, while sites change over. */
+  readonly replacesModelSha256?: string | undefined;
   readonly qdrantVersion: string;
 }
 
@@ -148,7 +150,8 @@ function parityReasons(facts: PromotableFacts): Reason[] {
     });
   } else {
     differ('CONFIG_MISMATCH', 'The configuration hash', parity.configHash, peerParity.configHash);
-    differ('MODEL_MISMATCH', 'The model', parity.modelSha256, peerParity.modelSha256);
+    if (!changingOver(parity, peerParity))
+      differ('MODEL_MISMATCH', 'The model', parity.modelSha256, peerParity.modelSha256);
     differ('QDRANT_MISMATCH', "Qdrant's version", parity.qdrantVersion, peerParity.qdrantVersion);
   }
   if (runningQdrant !== null && runningQdrant !== parity.qdrantVersion) {
@@ -158,6 +161,11 @@ function parityReasons(facts: PromotableFacts): Reason[] {
     });
   }
   return reasons;
+}
+
+/** One site serves a version that the other's is configured to replace: the service goes on with either. */
+function changingOver(one: Parity, other: Parity): boolean {
+  return one.replacesModelSha256 === other.modelSha256 || other.replacesModelSha256 === one.modelSha256;
 }
 
 function canaryReasons(canary: CanaryFacts): Reason[] {

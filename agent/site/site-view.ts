@@ -143,7 +143,12 @@ export class SiteView {
       lease: keeper.lease(),
       writableForSeconds: keeper.writableForSeconds(),
       witness: keeper.witness(),
-      peer: { health: peer.health, state: peer.state, promotable: peer.promotable },
+      peer: {
+        health: peer.health,
+        state: peer.state,
+        promotable: peer.promotable,
+        modelSha256: ledger.state.peerParity?.modelSha256 ?? null,
+      },
       canary: {
         inference: shown(canary.inference()),
         vectors: shown(canary.vectors()),

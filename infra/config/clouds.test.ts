@@ -88,10 +88,10 @@ describe('stacks on AWS', () => {
       'inferenceRuntime',
     ],
     ['logs that are locked for longer than they are kept', { awsLogLockDays: 91 }, 'awsLogLockDays'],
-    ['weights on the disk that goes with the instance', { modelPath: '/srv/models/tiny' }, 'modelPath'],
-    ['weights beside the data volume', { modelPath: '/srv/failover-models/tiny' }, 'modelPath'],
-    ['weights that only seem to lie on it', { modelPath: '/srv/failover/../models' }, 'modelPath'],
-    ['weights in place of the volume', { modelPath: '/srv/failover/' }, 'modelPath'],
+    ['weights on the disk that goes with the instance', { modelsFolder: '/srv/models/tiny' }, 'modelsFolder'],
+    ['weights beside the data volume', { modelsFolder: '/srv/failover-models/tiny' }, 'modelsFolder'],
+    ['weights that only seem to lie on it', { modelsFolder: '/srv/failover/../models' }, 'modelsFolder'],
+    ['weights in place of the volume', { modelsFolder: '/srv/failover/' }, 'modelsFolder'],
     ['a GPU that cannot hold the model', { modelGib: 30 }, 'awsInstanceType'],
     [
       'a nameserver on a witness that has no server',
@@ -110,13 +110,13 @@ describe('stacks on AWS', () => {
   });
 
   it('says where weights belong, and leaves it to dedicated servers where they have them', () => {
-    const modelPath = '/srv/models/tiny';
-    expect(() => parse({ ...AWS_SITE, modelPath }, files)).toThrow(
-      'failover:modelPath: got "/srv/models/tiny"; allowed: a folder below /srv/failover on aws, where the data volume is: ' +
+    const modelsFolder = '/srv/models/tiny';
+    expect(() => parse({ ...AWS_SITE, modelsFolder }, files)).toThrow(
+      'failover:modelsFolder: got "/srv/models/tiny"; allowed: a folder below /srv/failover on aws, where the data volume is: ' +
         'what lies elsewhere goes with the instance.',
     );
-    expect(parse({ ...SITE, modelPath }, files)).toMatchObject({ settings: { modelPath } });
-    expect(parse({ ...AWS_WITNESS, modelPath }, files)).toMatchObject({ platform: 'aws' });
+    expect(parse({ ...SITE, modelsFolder }, files)).toMatchObject({ settings: { modelsFolder } });
+    expect(parse({ ...AWS_WITNESS, modelsFolder }, files)).toMatchObject({ platform: 'aws' });
   });
 
   it.each([

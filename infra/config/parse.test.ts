@@ -95,7 +95,7 @@ describe('an error', () => {
   });
 
   it('says "nothing" instead of an empty value', () => {
-    expect(refusal({ ...SITE, modelPath: '' }).message).toContain('failover:modelPath: got nothing;');
+    expect(refusal({ ...SITE, modelsFolder: '' }).message).toContain('failover:modelsFolder: got nothing;');
   });
 });
 
@@ -317,7 +317,13 @@ describe('software', () => {
   });
 
   it('asks a witness for its store and not for a model', () => {
-    const bare = { modelName: '', modelPath: '', modelSha256: '', qdrantArtifact: '', inferenceVenvPath: '' };
+    const bare = {
+      modelName: '',
+      modelsFolder: '',
+      modelSha256: '',
+      qdrantArtifact: '',
+      inferenceVenvPath: '',
+    };
     expect(() => parse({ ...WITNESS, ...bare }, files)).not.toThrow();
     expect(refusesOnly({ versitygwArtifact: '' }, WITNESS)).toMatchObject({ key: 'versitygwArtifact' });
   });

@@ -90,8 +90,13 @@ export const ConfigSchema = z.strictObject({
   inferenceMemoryMax: memoryOrUnset().default(''),
   generationTimeoutSeconds: seconds(10, 86_400).default(3600),
   modelName: textOrUnset(/^\S+$/, 'a name without spaces').default(''),
-  modelPath: serverPathOrUnset().default(''),
   modelSha256: sha256OrUnset().default(''),
+  modelReplacesSha256: sha256OrUnset().default(''),
+  modelKnownPrompt: z.string({ error: 'a text' }).default(''),
+  modelKnownAnswer: z.string({ error: 'a text' }).default(''),
+  modelRolloutOrder: oneOf(['standby-first', 'any']).default('standby-first'),
+  modelPullMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 1_000_000).default(500),
+  modelsFolder: serverPathOrUnset().default('/var/lib/failover-models'),
 
   // Vectors and object store: programs that Debian does not package.
   qdrantVersion: textOrUnset(/^\d+\.\d+\.\d+$/, 'a version such as 1.18.3').default('1.18.3'),

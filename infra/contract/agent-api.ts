@@ -254,6 +254,8 @@ export interface StatusResponse {
     readonly health: Health;
     readonly state: SiteState | null;
     readonly promotable: boolean | null;
+    /** The weights that it served when it was last seen; null when it never was. */
+    readonly modelSha256?: string | null;
   };
   readonly canary: Readonly<Record<CanaryPart, CanaryStatus>>;
   readonly promotable: PromotableResponse;
@@ -266,6 +268,8 @@ export interface StatusResponse {
   readonly parity: {
     readonly configHash: string;
     readonly modelSha256: string;
+    /** The version before, while sites change over. */
+    readonly replacesModelSha256?: string | undefined;
     readonly qdrantVersion: string;
   };
   readonly switching: {

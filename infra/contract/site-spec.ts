@@ -59,6 +59,33 @@ export const FirewallSpec = z.strictObject({
   ),
 });
 
+/** Where weights are pulled from, and how: `infra/contract/weights.ts`. */
+const ModelSpec = z.strictObject({
+  /** Name that clients ask for (`--served-model-name`). */
+  name: z.string().min(1),
+  /** Folder below which each version has its own. */
+  folder: z.string().startsWith('/'),
+  /** SHA-256 of the version's SHA256SUMS file, which lists every file of it. */
+  sha256,
+  /** The version before, while sites change over: either site may take over from the other with one or the other. */
+  replacesSha256: sha256.optional(),
+  /** What a version must go on with, greedily, before it counts as serving. */
+  knownAnswer: z.strictObject({ prompt: z.string().min(1), answer: z.string().min(1) }).optional(),
+  /** Whether the lease's holder may change its version before its peer serves the new one. */
+  rolloutOrder: z.enum(['standby-first', 'any']).default('standby-first'),
+  store: z.strictObject({
+    endpoint: z.url(),
+    region: z.string(),
+    bucket: z.string(),
+    /** account: the credentials `store-access-key` and `store-secret-key`; instance: the EC2 instance's role. */
+    credentials: z.enum(['account', 'instance']).default('account'),
+    /** PEM of the authority that its certificate chains to; absent: the system's authorities. */
+    caCertificate: z.string().optional(),
+    /** Bound on pulling; 0 is none. */
+    maxMbitPerSecond: z.number().int().nonnegative().default(500),
+  }),
+});
+
 export const InferenceSpec = z.strictObject({
   runtime: z.discriminatedUnion('kind', [
     /** Production: a digest-pinned image run by podman with the NVIDIA container toolkit (CDI). */
@@ -70,13 +97,7 @@ export const InferenceSpec = z.strictObject({
     /** A Python environment that holds vLLM already: CPU machines. */
     z.strictObject({ kind: z.literal('venv'), path: z.string().startsWith('/') }),
   ]),
-  model: z.strictObject({
-    /** Name that clients ask for (`--served-model-name`). */
-    name: z.string().min(1),
-    path: z.string().startsWith('/'),
-    /** SHA-256 of the model folder's SHA256SUMS file, which lists every file of it. */
-    sha256,
-  }),
+  model: ModelSpec,
   port: port.default(8000),
   extraArgs: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.string()).default({}),
@@ -217,7 +238,13 @@ export const SiteAgentSpec = z.strictObject({
   /** The backup engine that keeps the publishes. */
   restic: ArtifactSpec,
   /** What must be the same on both sites before one may take over from the other. */
-  parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
+  parity: z.strictObject({
+    configHash: z.string(),
+    modelSha256: sha256,
+    /** The version before, while sites change over. */
+    replacesModelSha256: sha256.optional(),
+    qdrantVersion: z.string(),
+  }),
   inference: z.strictObject({
     port,
     modelName: z.string(),

@@ -51,13 +51,35 @@ const memory = (value: string) => (value === '' ? {} : { memoryMax: value });
 const authority = (caCertificate: string | undefined) =>
   caCertificate === undefined ? {} : { caCertificate };
 
-function inferenceSpec(settings: FlatConfig): InferenceSpec {
+/** Weights lie in the bucket of the snapshots, below a prefix of their own. */
+function modelSpec({ settings, own, caCertificate, witness }: SiteInput): InferenceSpec['model'] {
+  const { modelReplacesSha256: replaces, modelKnownPrompt: prompt, modelKnownAnswer: answer } = settings;
+  return InferenceSpec.shape.model.parse({
+    name: settings.modelName,
+    folder: settings.modelsFolder,
+    sha256: settings.modelSha256,
+    ...(replaces === '' ? {} : { replacesSha256: replaces }),
+    ...(prompt === '' ? {} : { knownAnswer: { prompt, answer } }),
+    rolloutOrder: settings.modelRolloutOrder,
+    store: {
+      endpoint: witness.storeEndpoint,
+      region: witness.storeRegion,
+      bucket: witness.snapshotBucket,
+      credentials: own.platform === 'aws' ? 'instance' : 'account',
+      ...(settings.witnessPlatform === 'dedicated' ? authority(caCertificate) : {}),
+      maxMbitPerSecond: settings.modelPullMaxMbitPerSecond,
+    },
+  });
+}
+
+function inferenceSpec(input: SiteInput): InferenceSpec {
+  const { settings } = input;
   return InferenceSpec.parse({
     runtime:
       settings.inferenceRuntime === 'container'
         ? { kind: 'container', image: settings.inferenceImage, gpus: settings.inferenceGpus || 'all' }
         : { kind: 'venv', path: settings.inferenceVenvPath },
-    model: { name: settings.modelName, path: settings.modelPath, sha256: settings.modelSha256 },
+    model: modelSpec(input),
     extraArgs: settings.inferenceExtraArgs,
     environment: settings.inferenceEnvironment,
     startTimeoutSeconds: settings.inferenceStartTimeoutSeconds,
@@ -183,7 +205,14 @@ function agentSpec(
       sha256: settings.resticArtifactSha256,
       member: '',
     }),
-    parity: { configHash: hash, modelSha256: settings.modelSha256, qdrantVersion: settings.qdrantVersion },
+    parity: {
+      configHash: hash,
+      modelSha256: inference.model.sha256,
+      ...(inference.model.replacesSha256 === undefined
+        ? {}
+        : { replacesModelSha256: inference.model.replacesSha256 }),
+      qdrantVersion: settings.qdrantVersion,
+    },
     inference: {
       port: inference.port,
       modelName: settings.modelName,
@@ -197,7 +226,7 @@ function agentSpec(
 export function siteSections(input: SiteInput): SiteSections {
   const { settings, own, peer } = input;
   const vectors = vectorsSpec(settings);
-  const inference = inferenceSpec(settings);
+  const inference = inferenceSpec(input);
   const edge = edgeSpec(input);
   const timers = TimersSpec.parse({
     publishIntervalSeconds: settings.publishIntervalSeconds,

@@ -4,6 +4,7 @@ import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
 import { addDrillCommands } from './commands-drill';
 import { addMergeCommand } from './commands-merge';
+import { addModelCommands } from './commands-model';
 import { addSoakCommands } from './commands-soak';
 import { EXIT } from './errors';
 import { report } from './report-error';
@@ -29,6 +30,7 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
   addControlCommands(root);
   addMergeCommand(root);
   addDrillCommands(root);
+  addModelCommands(root);
   addSoakCommands(root);
   return root;
 }

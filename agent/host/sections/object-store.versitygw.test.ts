@@ -161,6 +161,16 @@ describeWithStore(`the object store${missing === null ? '' : ` (skipped: ${missi
     const uk = (): S3Client => client('UKACCESS', 'uk-secret-0123456789');
     const eu = (): S3Client => client('EUACCESS', 'eu-secret-0123456789');
 
+    it('adds weights, which the other reads and neither deletes', async () => {
+      const [bucket, key] = [SPEC.snapshotBucket, `weights/${'a'.repeat(64)}`];
+      expect(await put(uk(), bucket, key, { IfNoneMatch: '*' })).toBe('ok');
+      expect(await attempt(eu().send(new GetObjectCommand({ Bucket: bucket, Key: key })))).toBe('ok');
+      for (const site of [uk(), eu()])
+        expect(await attempt(site.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })))).toBe(
+          'AccessDenied',
+        );
+    });
+
     it('writes the lease conditionally, reads it and lists its history', async () => {
       const { leaseBucket } = SPEC;
       expect(await put(uk(), leaseBucket, 'lease.json', { IfNoneMatch: '*' })).toBe('ok');

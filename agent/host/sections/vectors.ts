@@ -68,8 +68,7 @@ export function renderQdrantConfig(spec: VectorsSpec): string {
       // Else whoever reaches the port between nodes needs no key.
       ...(cluster === undefined ? {} : { enforce_internal_auth: true }),
     },
-    cluster:
-      cluster === undefined ? { enabled: false } : { enabled: true, p2p: { port: cluster.port } },
+    cluster: cluster === undefined ? { enabled: false } : { enabled: true, p2p: { port: cluster.port } },
   });
 }
 

@@ -52,7 +52,16 @@ export function fullDocument(pair: { certificate: string; privateKey: string }):
     },
     inference: {
       runtime: { kind: 'venv', path: '/opt/vllm' },
-      model: { name: 'tiny', path: '/srv/models/tiny', sha256: SHA256 },
+      model: {
+        name: 'tiny',
+        folder: '/var/lib/failover-models',
+        sha256: SHA256,
+        store: {
+          endpoint: 'https://witness.example.com:7070',
+          region: 'us-east-1',
+          bucket: 'failover-snapshots',
+        },
+      },
       extraArgs: ['--enforce-eager'],
       environment: { OMP_NUM_THREADS: '1', NOTE: 'a "quoted" 50% $HOME' },
     },

@@ -69,7 +69,12 @@ export const Manifest = z.object({
   snapshot: z.string().regex(/^[0-9a-f]{64}$/),
   collections: z.array(Collection),
   versions: z.object({ agent: z.string(), qdrant: z.string() }),
-  parity: z.object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() }),
+  parity: z.object({
+    configHash: z.string(),
+    modelSha256: z.string(),
+    replacesModelSha256: z.string().optional(),
+    qdrantVersion: z.string(),
+  }),
 });
 
 export type Manifest = z.output<typeof Manifest>;

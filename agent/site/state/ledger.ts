@@ -76,7 +76,12 @@ const LedgerState = z.object({
   digestSame: Anchor.nullable().default(null),
   /** The peer's newest known parity, by which this site judges whether it could take over. */
   peerParity: z
-    .object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() })
+    .object({
+      configHash: z.string(),
+      modelSha256: z.string(),
+      replacesModelSha256: z.string().optional(),
+      qdrantVersion: z.string(),
+    })
     .nullable(),
 });
 export type LedgerState = z.output<typeof LedgerState>;

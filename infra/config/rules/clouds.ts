@@ -118,11 +118,11 @@ const stackRules: readonly Rule[] = onlyOn('aws', [
   },
   {
     kind: 'site',
-    reads: ['modelPath'],
-    check: ({ modelPath }) =>
-      when(modelPath !== '' && !posix.resolve(modelPath).startsWith(`${DATA_FOLDER}/`), {
-        key: 'modelPath',
-        got: modelPath,
+    reads: ['modelsFolder'],
+    check: ({ modelsFolder }) =>
+      when(modelsFolder !== '' && !posix.resolve(modelsFolder).startsWith(`${DATA_FOLDER}/`), {
+        key: 'modelsFolder',
+        got: modelsFolder,
         allowed: `a folder below ${DATA_FOLDER} on aws, where the data volume is: what lies elsewhere goes with the instance`,
       }),
   },

@@ -101,13 +101,33 @@ export const siteSoftwareRules: readonly Rule[] = [
         key: 'inferenceEnvironment',
         got: secrets,
         allowed:
-          'no secrets: the environment shows in previews and in the unit. Weights are read from modelPath',
+          'no secrets: the environment shows in previews and in the unit. Weights come from the object store',
       });
     },
   },
   required('modelName', 'the name that clients ask for', 'site'),
-  required('modelPath', 'the folder of the weights on the server', 'site'),
-  required('modelSha256', "the SHA-256 of the model folder's SHA256SUMS file", 'site'),
+  required('modelSha256', 'the version of the weights, as `failover model publish` prints it', 'site'),
+  required('modelsFolder', 'the folder of the weights on the server', 'site'),
+  {
+    kind: 'site',
+    reads: ['modelKnownPrompt', 'modelKnownAnswer'],
+    check: ({ modelKnownPrompt: prompt, modelKnownAnswer: answer }) =>
+      when((prompt === '') !== (answer === ''), {
+        key: prompt === '' ? 'modelKnownPrompt' : 'modelKnownAnswer',
+        got: '',
+        allowed: 'a prompt and what it is answered with, or neither',
+      }),
+  },
+  {
+    kind: 'site',
+    reads: ['modelReplacesSha256', 'modelSha256'],
+    check: ({ modelReplacesSha256: before, modelSha256: now }) =>
+      when(before !== '' && before === now, {
+        key: 'modelReplacesSha256',
+        got: before,
+        allowed: 'the version before modelSha256, or "" when none rolls out',
+      }),
+  },
   ...archivedArtifactRules('qdrant', 'site'),
   ...artifactRules('restic', 'site'),
   required('qdrantVersion', 'a version such as 1.18.3', 'site'),
