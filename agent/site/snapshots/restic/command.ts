@@ -151,6 +151,7 @@ function failure(site: string, command: string, code: number | null, said: strin
       return new RepositoryKeyError(
         `${what}: its key is not the credential repository-key. Restore the former key, or see docs/replication.md to change it.`,
       );
+    case null:
     default:
       if (DAMAGE.test(said)) {
         return new RepositoryDamagedError(

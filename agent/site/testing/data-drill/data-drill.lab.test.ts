@@ -17,7 +17,7 @@ const REPRESENTATIVE = [
   'kill -9 in publish: pointer-moved',
   'kill -9 in apply: shard-recovered',
   'kill -9 of the holder in hand-over: lease/handover-written',
-  'in the store: every part missing',
+  'in the store: manifest of other parts',
 ];
 
 /** Somebody with Qdrant's own key deletes what was acknowledged, at the holder, after it was published. */

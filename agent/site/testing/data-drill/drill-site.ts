@@ -132,11 +132,11 @@ export class DrillSite {
     return ask({ port: this.gatewayPort, key: KEYS.qdrant, method, path, body, timeoutMs: WRITE_MS });
   }
 
-  /** Every point of every collection, from Qdrant itself. */
+  /** Every point of every collection of clients, from Qdrant itself. */
   async observe(): Promise<Observed> {
     const { client } = this.qdrant;
     const observed = new Map<string, Awaited<ReturnType<typeof client.scroll>>>();
-    for (const name of await client.collectionNames()) {
+    for (const name of await this.clientsCollections()) {
       const all = { limit: ALL_POINTS, with_payload: true, with_vector: true };
       const points = await client.scroll(name, all);
       const count = await client.count(name);
@@ -152,7 +152,7 @@ export class DrillSite {
   async shape(): Promise<string> {
     const { client } = this.qdrant;
     const collections: Record<string, unknown> = {};
-    for (const name of await client.collectionNames()) {
+    for (const name of await this.clientsCollections()) {
       const { config, payload_schema: schema } = await client.collection(name);
       collections[name] = { params: config.params, indexes: Object.keys(schema).sort() };
     }
@@ -196,6 +196,11 @@ export class DrillSite {
       if (isNoSuchFile(error)) return null;
       throw error;
     }
+  }
+
+  /** An agent may have some of its own, which say nothing of what clients wrote. */
+  private async clientsCollections(): Promise<string[]> {
+    return (await this.qdrant.client.collectionNames()).filter((name) => !name.startsWith('failover-'));
   }
 
   private async post(path: string, body?: unknown): Promise<Answer> {

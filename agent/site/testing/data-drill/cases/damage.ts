@@ -23,7 +23,7 @@ interface Damage {
   readonly name: string;
   readonly make: (drill: CaseContext, publishId: string) => void;
   readonly refused: string;
-  readonly mended: string;
+  readonly mended: readonly string[];
   /** What a person removes when publishing does not help, relative to what the holder's site has in the store. */
   readonly remove: string;
 }
@@ -54,16 +54,23 @@ const pointer =
   ({ world }) =>
     harm(world.storePath('latest'));
 const mendedByPublish = (name: string, refused: string, make: Damage['make']): Damage => {
-  return { name, make, refused, mended: BY_PUBLISH, remove: '' };
+  return { name, make, refused, mended: [BY_PUBLISH], remove: '' };
 };
 
 const DAMAGES: readonly Damage[] = [
   {
     ...{ name: 'every part damaged', make: everyPart(flip), refused: 'REPOSITORY_DAMAGED' },
-    ...{ mended: BY_REMOVAL, remove: REPOSITORY },
+    ...{ mended: [BY_REMOVAL], remove: REPOSITORY },
   },
-  mendedByPublish('every part cut short', 'REPOSITORY_DAMAGED', everyPart(cut)),
-  mendedByPublish('every part missing', 'REPOSITORY_DAMAGED', everyPart(remove)),
+  // Pruning finds what is not there or too short, whenever it comes.
+  {
+    ...{ name: 'every part cut short', make: everyPart(cut), refused: 'REPOSITORY_DAMAGED' },
+    ...{ mended: [BY_PUBLISH, BY_REMOVAL], remove: REPOSITORY },
+  },
+  {
+    ...{ name: 'every part missing', make: everyPart(remove), refused: 'REPOSITORY_DAMAGED' },
+    ...{ mended: [BY_PUBLISH, BY_REMOVAL], remove: REPOSITORY },
+  },
   mendedByPublish('index of the parts missing', 'REPOSITORY_DAMAGED', newestOf('index', remove)),
   mendedByPublish('list of the parts missing', 'REPOSITORY_DAMAGED', newestOf('snapshots', remove)),
   mendedByPublish('manifest missing', 'PUBLISH_MISSING', manifest(remove)),
@@ -73,14 +80,14 @@ const DAMAGES: readonly Damage[] = [
   {
     name: 'pointer damaged',
     make: pointer((path) => writeFileSync(path, 'no pointer')),
-    ...{ refused: 'POINTER_INVALID', mended: BY_REMOVAL, remove: '../latest' },
+    ...{ refused: 'POINTER_INVALID', mended: [BY_REMOVAL], remove: '../latest' },
   },
 ];
 
 export const DAMAGE: readonly DataCase[] = DAMAGES.map((damage) => ({
   name: `in the store: ${damage.name}`,
   group: 'damage',
-  expected: [`${damage.refused}; ${damage.mended}`],
+  expected: damage.mended.map((mended) => `${damage.refused}; ${mended}`),
   run: (drill) => damaged(drill, damage),
 }));
 
