@@ -8,7 +8,6 @@ const MAY_HAVE_BIG = /(?:^|[^.\d])-?\d{16,}/;
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 /** No JSON text of Qdrant's begins a string like this. */
 const MARK = '\u0000big:';
-const IS_MARKED = /^\u0000big:-?\d+$/;
 const MARKED = /"\\u0000big:(-?\d+)"/g;
 
 /** As `JSON.parse`, but integers that a double cannot hold come as `bigint`. */
@@ -18,8 +17,13 @@ export function parseExact(text: string): unknown {
     /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"\\u0000big:${token}"` : token,
   );
   return JSON.parse(marked, (_key, value: unknown) =>
-    typeof value === 'string' && IS_MARKED.test(value) ? BigInt(value.slice(MARK.length)) : value,
+    typeof value === 'string' && value.startsWith(MARK) ? unmarked(value) : value,
   ) as unknown;
+}
+
+function unmarked(text: string): unknown {
+  const digits = text.slice(MARK.length);
+  return /^-?\d+$/.test(digits) ? BigInt(digits) : text;
 }
 
 /** As `JSON.stringify`, with each `bigint` as the integer that it is. */

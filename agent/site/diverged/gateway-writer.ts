@@ -35,7 +35,7 @@ export class LoopbackGatewayWriter implements GatewayWriter {
   async write(method: 'PUT' | 'POST' | 'DELETE', path: string, body: string): Promise<void> {
     const { port, apiKey, headers, timeoutMs = TIMEOUT_MS } = this.options;
     this.pool ??= new Pool(`http://127.0.0.1:${port()}`, { connections: 1 });
-    let status = 0;
+    let status: number;
     let text: string;
     try {
       const response = await this.pool.request({
