@@ -10,7 +10,7 @@ MINUTES ?= 5
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
-drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
+drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=; all; data, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
 	@lab/session drill "$(SCENARIO)" "$(TIMINGS)" "$(RUNTIMES)"
 
 soak: node_modules ## random faults, several at once, for MINUTES=5 under clients (SEED= repeats); every write held to the lease

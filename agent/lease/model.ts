@@ -150,17 +150,22 @@ export interface Hold {
   readonly lapseTold: boolean;
 }
 
-export type HandoverPhase =
+/** What a hand-over that goes well passes through, in order; each is told as an event before it begins. */
+export const HANDOVER_PHASES = [
   /** Publish and apply while writes go on. */
-  | 'pre-sync'
-  /** The last publish and apply; writes are held from here on. */
-  | 'final-sync'
+  'pre-sync',
   /** Asking the peer whether it can take over, before (`peer-check`) and after (`final-check`) the last sync. */
-  | 'peer-check'
-  | 'final-check'
+  'peer-check',
+  /** The last publish and apply; writes are held from here on. */
+  'final-sync',
+  'final-check',
   /** Decided; the compare-and-swap waits for the store to be free. */
-  | 'swap'
-  | 'swap-sent'
+  'swap',
+  'swap-sent',
+] as const;
+
+export type HandoverPhase =
+  | (typeof HANDOVER_PHASES)[number]
   | 'swap-unknown'
   /** It has not happened yet but could: a renewal makes sure that it never will. */
   | 'voiding';

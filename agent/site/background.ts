@@ -8,7 +8,7 @@ import { canonicalJson } from './snapshots/hashing';
 import type { Publisher } from './snapshots/publish';
 import type { Staging } from './snapshots/staging';
 import type { SnapshotStore } from './snapshots/store';
-import { ageOf, anchorAge } from './state/age';
+import { UNKNOWN_AGE, ageOf, anchorAge } from './state/age';
 import type { Ledger } from './state/ledger';
 import type { Parity } from './readiness';
 
@@ -168,7 +168,9 @@ export class Background {
 
   private async storedAge(site: string, id: string) {
     const { manifest, ageSeconds } = await this.options.store.readManifest(site, id);
-    return anchorAge(this.options.clock, ageSeconds + manifest.capturedSeconds);
+    return ageSeconds === null
+      ? UNKNOWN_AGE
+      : anchorAge(this.options.clock, ageSeconds + manifest.capturedSeconds);
   }
 
   /** What has come by an apply; half of one says nothing. */

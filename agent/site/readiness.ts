@@ -115,7 +115,10 @@ function dataReasons(facts: PromotableFacts): Reason[] {
   }
   if (dataAgeSeconds === null) {
     return [
-      { code: 'DATA_AGE_UNKNOWN', message: `The age of ${applied.id} is unknown until the store answers.` },
+      {
+        code: 'DATA_AGE_UNKNOWN',
+        message: `The age of ${applied.id} is unknown until the store can tell it.`,
+      },
     ];
   }
   if (dataAgeSeconds > rpoSeconds) {

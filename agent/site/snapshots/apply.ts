@@ -10,7 +10,7 @@ import { DivergedExporter, describeCounts } from '../diverged/export';
 import { SkippedError, messageOf } from '../errors';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
-import { anchorAge, type AgeAnchor } from '../state/age';
+import { UNKNOWN_AGE, anchorAge, type AgeAnchor } from '../state/age';
 import type { Ledger } from '../state/ledger';
 import { mayApply, mayApplyPublish, type ApplyFacts } from './apply-rules';
 import { publishInfo, type Manifest } from './manifest';
@@ -200,7 +200,7 @@ export class Applier {
       if (staged === null) throw error;
       skipIf(mayApplyPublish(this.facts(reprotect), pointerOf(staged)));
       // The age cannot be told without the store; it is read again as soon as the store answers.
-      return { manifest: staged, anchor: { bootId: '', monotonicMs: 0, ageSeconds: 0 } };
+      return { manifest: staged, anchor: UNKNOWN_AGE };
     }
   }
 
@@ -218,7 +218,8 @@ export class Applier {
     }
     this.refuseKnown(pointer);
     const { manifest, ageSeconds } = await store.readManifest(pointer.site, pointer.publishId);
-    const anchor = anchorAge(clock, ageSeconds + manifest.capturedSeconds);
+    const anchor =
+      ageSeconds === null ? UNKNOWN_AGE : anchorAge(clock, ageSeconds + manifest.capturedSeconds);
     skipIf(mayApplyPublish(this.facts(reprotect), pointerOf(manifest)));
     await this.options.learnParity(manifest.parity);
     return { manifest, anchor };

@@ -24,6 +24,7 @@ import {
 } from './store';
 
 const LATEST = 'latest';
+const CLOCK_RESOLUTION_SECONDS = 1;
 const Pointer = z.object({ publishId: z.string(), site: z.string(), epoch: z.number() });
 
 export interface S3SnapshotStoreOptions {
@@ -82,7 +83,10 @@ export class S3SnapshotStore implements SnapshotStore {
     }
   }
 
-  async readManifest(site: string, publishId: string): Promise<{ manifest: Manifest; ageSeconds: number }> {
+  async readManifest(
+    site: string,
+    publishId: string,
+  ): Promise<{ manifest: Manifest; ageSeconds: number | null }> {
     const key = manifestKey(site, publishId);
     const found = await this.readText(key);
     if (found === null) throw missing(key);
@@ -156,7 +160,9 @@ export class S3SnapshotStore implements SnapshotStore {
     return now !== null && now.pointer.publishId === pointer.publishId ? 'moved' : 'conflict';
   }
 
-  private async readText(key: string): Promise<{ text: string; etag: string; ageSeconds: number } | null> {
+  private async readText(
+    key: string,
+  ): Promise<{ text: string; etag: string; ageSeconds: number | null } | null> {
     try {
       const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
       let date: string | undefined;
@@ -200,7 +206,7 @@ export class S3SnapshotStore implements SnapshotStore {
 }
 
 /** Both readings are the store's own; each is cut to a second, so one is added to stay on the old side. */
-function storeAge(key: string, date: string | undefined, lastModified: Date | undefined): number {
+function storeAge(key: string, date: string | undefined, lastModified: Date | undefined): number | null {
   const now = date === undefined ? Number.NaN : Date.parse(date);
   if (Number.isNaN(now) || lastModified === undefined) {
     throw new SnapshotStoreUnreachableError(
@@ -208,7 +214,9 @@ function storeAge(key: string, date: string | undefined, lastModified: Date | un
         'Use a store that sends both, and no proxy that strips them.',
     );
   }
-  return Math.max(0, (now - lastModified.getTime()) / 1000) + 1;
+  const ageSeconds = (now - lastModified.getTime()) / 1000;
+  // Written in the future: the store's clock was set back, by nobody knows how much.
+  return ageSeconds < -CLOCK_RESOLUTION_SECONDS ? null : Math.max(0, ageSeconds) + CLOCK_RESOLUTION_SECONDS;
 }
 
 function manifestKey(site: string, publishId: string): string {

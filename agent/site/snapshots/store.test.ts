@@ -1,3 +1,4 @@
+import { utimesSync } from 'node:fs';
 import { CREDENTIALS, Versitygw, findVersitygw } from '../../lease/testing/versitygw';
 import { MemorySnapshotStore } from '../testing/memory-snapshot-store';
 import { newPublishId, type Manifest } from './manifest';
@@ -99,6 +100,18 @@ suite(`a snapshot store in ${name}`, () => {
     const bucket = `snapshots-${(buckets += 1)}`;
     await server.makeBucket(bucket);
     return storeAt(bucket);
+  });
+
+  it("does not know the age of what was written in the future, for the store's clock was set back", async () => {
+    await server.makeBucket('set-back');
+    const store = storeAt('set-back');
+    const manifest = aManifest('0000000001-20260102T030405Z-0001');
+    await store.putManifest(manifest);
+    const path = server.pathOf('set-back', `uk/publishes/${manifest.id}/manifest.json`);
+    const inAnHour = Date.now() / 1000 + 3_600;
+    utimesSync(path, inAnHour, inAnHour);
+    expect((await store.readManifest('uk', manifest.id)).ageSeconds).toBeNull();
+    await store.close();
   });
 
   it('refuses a pointer that names no publish', async () => {

@@ -10,11 +10,11 @@ export interface LatestPointer {
 
 export interface SnapshotStore {
   putManifest(manifest: Manifest): Promise<void>;
-  /** `ageSeconds` is by the store's own clock, rounded up. */
+  /** `ageSeconds` is by the store's own clock, rounded up; null when that clock was set back since. */
   readManifest(
     site: string,
     publishId: string,
-  ): Promise<{ readonly manifest: Manifest; readonly ageSeconds: number }>;
+  ): Promise<{ readonly manifest: Manifest; readonly ageSeconds: number | null }>;
   /** `token` is what `moveLatest` compares. */
   readLatest(): Promise<{ readonly pointer: LatestPointer; readonly token: string } | null>;
   /** Moves only if the pointer is still the one that was read; `null` means that there was none. */

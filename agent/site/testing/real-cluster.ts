@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { QdrantClient } from '../qdrant/client';
-import { endGroup, freePort } from './real-qdrant';
+import { freePort } from './free-port';
+import { killGroup } from './process-group';
 
 interface Node {
   readonly folder: string;
@@ -44,7 +45,7 @@ export class RealCluster {
     const node = this.node(index);
     const { child } = node;
     node.child = null;
-    if (child?.pid !== undefined) await endGroup(child.pid);
+    if (child?.pid !== undefined) await killGroup(child.pid);
   }
 
   async dispose(): Promise<void> {

@@ -38,6 +38,15 @@ export class RepositoryKeyError extends RepositoryError {
   override readonly code = 'REPOSITORY_KEY';
 }
 
+/** Something in the repository is gone, cut short or not what was written. */
+export class RepositoryDamagedError extends RepositoryError {
+  override readonly code = 'REPOSITORY_DAMAGED';
+}
+
+/** How restic says so, of whatever kind of object. */
+const DAMAGE =
+  /verification failed|invalid data returned|missing (in|from)|does not match|does not exist|no such file|too short|unexpected EOF|range|Unknown blob|not found in repository/;
+
 /** One line of restic's `--json` output. */
 export type Message = Readonly<Record<string, unknown>>;
 
@@ -46,6 +55,9 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onMessage?: (message: Message) => void;
 }
+
+/** Enough for the reason, however many files suffer from it. */
+const SAID_BYTES = 16_000;
 
 /** Together with the agent's own it stays below 256 MiB; half of the processors are left to those who serve. */
 const ENVIRONMENT = {
@@ -75,7 +87,7 @@ export class Restic {
       ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGKILL' as const }),
     });
     let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-4000)));
+    child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-SAID_BYTES)));
     const messages: Message[] = [];
     const lines = createInterface({ input: child.stdout });
     lines.on('line', (line) => {
@@ -148,19 +160,31 @@ function failure(site: string, command: string, code: number | null, said: strin
       );
     case null:
     default:
+      if (DAMAGE.test(said)) {
+        return new RepositoryDamagedError(
+          `${what}: what is stored there is damaged: ${reason}. Publish again from ${site}, twice; if that does not mend it, ` +
+            `remove ${site}/restic/ from the bucket and publish again.`,
+        );
+      }
       return new RepositoryError(
         `${what} failed: ${reason}. Is the witness up and this site's account valid?`,
       );
   }
 }
 
-/** Errors come as text, or as JSON with the text inside. */
+/** Errors come as text, or as JSON with the text inside; the last one only counts those of a restore. */
 function explain(said: string): string {
-  const last = said.trim().split('\n').at(-1) ?? '';
-  for (const message of parse(last)) {
-    const error = message['error'];
-    if (typeof message['message'] === 'string') return message['message'];
-    if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
+  const lines = said.trim().split('\n');
+  for (const { error } of lines.flatMap(parse)) {
+    if (typeof error === 'object' && error !== null && 'message' in error)
+      return firstLine(String(error.message));
   }
-  return last;
+  const last = lines.at(-1) ?? '';
+  const [message] = parse(last);
+  return firstLine(typeof message?.['message'] === 'string' ? message['message'] : last);
+}
+
+/** What follows is where in its source. */
+function firstLine(text: string): string {
+  return text.trim().split('\n', 1)[0] ?? '';
 }

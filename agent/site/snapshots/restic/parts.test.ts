@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { Versitygw, findVersitygw } from '../../../lease/testing/versitygw';
@@ -97,6 +106,30 @@ suite(`parts kept by ${name}`, () => {
     expect(await fetched(eu, kept)).toBe('whole');
   });
 
+  it('stores again what got lost in the store, once pruning has missed it', async () => {
+    const shard = new Shard();
+    await publish('first', [shard.source()]);
+    await publish('second', [shard.source()]);
+    for (const pack of stored('data')) rmSync(pack);
+    await expect(uk.parts.retain(['second'])).rejects.toMatchObject({ code: 'REPOSITORY_DAMAGED' });
+    expect(await fetched(eu, await publish('third', [shard.source()]))).toBe('whole');
+  });
+
+  it('publishes although an index was cut short in the store', async () => {
+    const shard = new Shard();
+    await publish('first', [shard.source()]);
+    for (const index of stored('index')) truncateSync(index);
+    // A site that has no copy of the index in its cache.
+    uk = testRestic('uk', { endpoint: server.endpoint, bucket }, { program: restic ?? '' });
+    expect(await fetched(eu, await publish('second', [shard.source()]))).toBe('whole');
+  });
+
+  it('tells damage in the store from a store that is away', async () => {
+    const manifest = await publish('first', [new Shard().source()]);
+    for (const pack of stored('data')) truncateSync(pack, 100);
+    await expect(fetched(eu, manifest)).rejects.toMatchObject({ code: 'REPOSITORY_DAMAGED' });
+  });
+
   it('says that a key is wrong rather than making another repository', async () => {
     await publish('first', [new Shard().source()]);
     const at = { endpoint: server.endpoint, bucket };
@@ -130,6 +163,14 @@ suite(`parts kept by ${name}`, () => {
       came = hashing.bytes === wanted.bytes ? 'whole' : 'of another size';
     });
     return came;
+  }
+
+  /** Files of uk's repository on the store's disk. */
+  function stored(kind: 'data' | 'index'): string[] {
+    const folder = server.pathOf(bucket, `uk/restic/${kind}`);
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
   }
 
   async function snapshots(at: TestRestic): Promise<unknown> {

@@ -1,6 +1,7 @@
 /** One backup repository per site at the object store. A site writes its own only, and reads the other's without a lock. */
 import { z } from 'zod';
 import {
+  RepositoryDamagedError,
   RepositoryError,
   RepositoryLockedError,
   RepositoryMissingError,
@@ -57,6 +58,7 @@ export class Repository {
     const messages = await run().catch(async (error: unknown) => {
       if (error instanceof RepositoryMissingError) await this.restic.run(this.site, ['init']);
       else if (error instanceof RepositoryLockedError) await this.unlock();
+      else if (error instanceof RepositoryDamagedError) await this.mend();
       else throw error;
       return run();
     });
@@ -95,7 +97,10 @@ export class Repository {
     return find(messages, RestoreSummary)?.bytes_restored ?? 0;
   }
 
-  /** Drops every snapshot without one of these tags, and what only they needed. */
+  /**
+   * Drops every snapshot without one of these tags, and what only they needed. This looks at everything that is stored, so
+   * it is where a loss shows: the error says so, and the backup after it stores again what is missing.
+   */
   async retain(tags: ReadonlySet<string>, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     await this.unlock();
@@ -104,7 +109,18 @@ export class Repository {
       .map((message) => Snapshot.parse(message))
       .filter((snapshot) => !snapshot.tags?.some((tag) => tags.has(tag)))
       .map(({ id }) => id);
-    if (surplus.length > 0) await this.restic.run(this.site, ['forget', '--prune', ...surplus], { signal });
+    if (surplus.length === 0) return;
+    try {
+      await this.restic.run(this.site, ['forget', '--prune', ...surplus], { signal });
+    } catch (error) {
+      if (error instanceof RepositoryDamagedError) await this.mend();
+      throw error;
+    }
+  }
+
+  /** Strikes from the index what is not there any more: a backup stores whatever the index does not list. */
+  private async mend(): Promise<void> {
+    await this.restic.run(this.site, ['repair', 'index']);
   }
 
   /** Locks whose process is gone; nobody else's. */
