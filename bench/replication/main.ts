@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { build } from 'esbuild';
 import { ensureDebianPackages } from '../../tools/artifacts/debian-packages';
+import { ensureRestic } from '../../tools/artifacts/restic';
 import { progress, REPOSITORY } from '../../tools/cache';
 import { judge } from './judge';
 import { METHODS, type MethodName } from './methods/method';
@@ -39,7 +40,7 @@ async function bench(flags: Flags): Promise<void> {
   const links = flags.links.split(',').map((name) => (name === 'capped' ? CAPPED : UNCAPPED));
   const methods = METHODS.filter((name) => flags.methods.split(',').includes(name));
   await ensureDebianPackages(['iproute2', 'curl', 'rclone']);
-  const restic = '';
+  const restic = await ensureRestic();
   const worker = await buildWorker();
   const folder = await mkdtemp(path.join(process.env['BENCH_FOLDER'] ?? tmpdir(), 'bench-replication-'));
   const network = await BenchNetwork.up();

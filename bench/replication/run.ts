@@ -9,7 +9,7 @@ import type { Measured, Phase } from './judge';
 import { METHOD_TITLES, STEPS, type MethodInput, type MethodName } from './methods/method';
 import type { BenchNetwork } from './network';
 import type { ReadsTold } from './reads';
-import { Server } from './servers';
+import { optimizeStandIn, Server } from './servers';
 import { STORE } from './settings';
 import { runStep } from './step';
 
@@ -33,12 +33,24 @@ const FIRST_STANDBY_PORT = 6340;
 
 export async function runComparison(network: BenchNetwork, plan: Plan): Promise<Measured[]> {
   const store = await Server.store(network, path.join(plan.folder, 'store'));
-  const source = await Server.qdrant(network, 'uk', SOURCE_PORT, path.join(plan.folder, 'source'));
+  const source = await loadedSource(network, plan);
   const comparison = new Comparison(network, plan, store, source);
-  await comparison.prepare();
   const measured: Measured[] = [];
   for (const link of plan.links) measured.push(...(await comparison.over(link)));
   return measured;
+}
+
+/** With all its points, and its indexes built. */
+async function loadedSource(network: BenchNetwork, plan: Plan): Promise<Server> {
+  const folder = path.join(plan.folder, 'source');
+  const loading = await Server.qdrant(network, 'uk', SOURCE_PORT, folder);
+  progress(`writing ${plan.points} points`);
+  const input = { port: SOURCE_PORT, points: plan.points };
+  await runStep(network, 'uk', [plan.worker, 'data', 'create'], input);
+  await loading.stop();
+  progress('building indexes');
+  await optimizeStandIn(folder);
+  return Server.qdrant(network, 'uk', SOURCE_PORT, folder);
 }
 
 class Comparison {
@@ -52,11 +64,6 @@ class Comparison {
     private readonly store: Server,
     private readonly source: Server,
   ) {}
-
-  async prepare(): Promise<void> {
-    progress(`writing ${this.plan.points} points`);
-    await this.work('data create', 'uk', { port: SOURCE_PORT, points: this.plan.points });
-  }
 
   async over(link: Link): Promise<Measured[]> {
     await this.network.cap(link.mbitPerSecond);

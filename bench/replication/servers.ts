@@ -8,10 +8,27 @@ import { stringify } from 'yaml';
 import { ensureQdrantShell } from '../../lab/qdrant-shell/ensure';
 import type { ServerPlace } from '../../lab/names';
 import { ensureVersitygw } from '../../tools/artifacts/versitygw';
+import { run } from '../../tools/run';
+import { COLLECTION } from './data';
 import type { BenchNetwork } from './network';
 import { API_KEY, STORE } from './settings';
 
 const START_MS = 60_000;
+
+/** The stand-in's engine never optimizes by itself; a real server, which QDRANT_BIN names, has no need of it. */
+export async function optimizeStandIn(folder: string): Promise<void> {
+  if (realQdrant() !== undefined) return;
+  const engine = path.join((await ensureQdrantShell()).folder, 'site-packages');
+  const shard = path.join(folder, 'storage', 'collections', COLLECTION, '0');
+  await run('python3', [path.join(__dirname, 'optimize.py'), shard], {
+    env: { ...process.env, PYTHONPATH: engine },
+  });
+}
+
+function realQdrant(): string | undefined {
+  const named = process.env['QDRANT_BIN'];
+  return named === undefined || named === '' ? undefined : named;
+}
 
 /** A program in a place, which ends with its whole group. */
 export class Server {
@@ -28,9 +45,7 @@ export class Server {
     port: number,
     folder: string,
   ): Promise<Server> {
-    const named = process.env['QDRANT_BIN'];
-    const program =
-      named === undefined || named === '' ? path.join((await ensureQdrantShell()).folder, 'qdrant') : named;
+    const program = realQdrant() ?? path.join((await ensureQdrantShell()).folder, 'qdrant');
     await mkdir(path.join(folder, 'snapshots'), { recursive: true });
     const config = path.join(folder, 'config.yaml');
     await writeFile(

@@ -2,11 +2,14 @@
 import { text } from 'node:stream/consumers';
 import type { MethodInput } from './methods/method';
 import * as full from './methods/full-snapshot';
+import * as ours from './methods/ours';
 import * as scroll from './methods/scroll-upsert';
 import { changeData, checkData, createData, type ChoreInput } from './chores';
 import { watchReads } from './reads';
 
 const STEPS: Readonly<Record<string, (input: MethodInput) => Promise<void>>> = {
+  'ours publish': ours.publish,
+  'ours apply': ours.apply,
   'full publish': full.publish,
   'full apply': full.apply,
   'scroll copy': scroll.copy,
