@@ -24,6 +24,8 @@ export interface BackgroundOptions {
   readonly operations: Operations;
   readonly publisher: Pick<Publisher, 'removeLeftovers'>;
   readonly staging: Pick<Staging, 'sweep'>;
+  /** Finds the newest heartbeat in this site's data. */
+  readonly lookForHeartbeat?: () => Promise<void>;
   readonly record: RecordEvent;
 }
 
@@ -93,6 +95,7 @@ export class Background {
     await this.attempt('holding', () => this.followLease());
     await this.attempt('first-publish', () => this.publishFirst());
     await this.attempt('ages', () => this.refreshAges());
+    await this.attempt('heartbeat', () => this.lookForHeartbeat());
     await this.attempt('leftovers', () => this.cleanOnce());
     // In the background, for the same reason as the first publish.
     void this.attempt('resume', () => this.resumeOnce());
@@ -166,6 +169,13 @@ export class Background {
   private async storedAge(site: string, id: string) {
     const { manifest, ageSeconds } = await this.options.store.readManifest(site, id);
     return anchorAge(this.options.clock, ageSeconds + manifest.capturedSeconds);
+  }
+
+  /** What has come by an apply; half of one says nothing. */
+  private async lookForHeartbeat(): Promise<void> {
+    const { ledger, keeper } = this.options;
+    if (heldEpoch(keeper) !== null || ledger.state.applying !== null) return;
+    await this.options.lookForHeartbeat?.();
   }
 
   private async cleanOnce(): Promise<void> {

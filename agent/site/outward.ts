@@ -19,7 +19,15 @@ export interface OutwardOptions {
   readonly keeper: KeeperPort;
   readonly view: Pick<
     SiteView,
-    'promotable' | 'canaryViews' | 'dataAgeSeconds' | 'publishedAgeSeconds' | 'holds' | 'engineRestarts'
+    | 'promotable'
+    | 'canaryViews'
+    | 'dataAgeSeconds'
+    | 'publishedAgeSeconds'
+    | 'holds'
+    | 'engineRestarts'
+    | 'differences'
+    | 'unmergedWrites'
+    | 'heartbeat'
   >;
   readonly clock: SiteClock;
   readonly logger: Logger;
@@ -111,6 +119,9 @@ export class Outward {
         dataAgeSeconds: view.dataAgeSeconds(),
         publishedAgeSeconds: view.publishedAgeSeconds(),
         rpoSeconds: snapshots.rpoSeconds,
+        differences: view.differences(),
+        unmergedWrites: view.unmergedWrites(),
+        heartbeat: view.heartbeat(),
         dnsRecord: this.dnsRecord?.view(),
         proposal: keeper.switching().proposal,
       }),

@@ -7,6 +7,7 @@ import {
   type DigestStatus,
   type DivergedSummary,
   type Health,
+  type HeartbeatStatus,
   type PromotableResponse,
   type ReadyzResponse,
   type Reason,
@@ -14,6 +15,7 @@ import {
 } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { worst, type CanaryView } from './canary/canary';
+import { unmergedWrites } from './diverged/archive';
 import type { EdgeFacts } from './edge-verdicts';
 import type { Busy } from './operations';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './ports';
@@ -43,6 +45,8 @@ export interface SiteViewOptions {
   readonly outward?: () => Pick<StatusResponse, 'dnsRecord' | 'alerts'>;
   readonly digest: () => DigestStatus;
   readonly diverged: () => readonly DivergedSummary[];
+  /** Undefined where there is none. */
+  readonly heartbeat: () => HeartbeatStatus | undefined;
   readonly record: RecordEvent;
 }
 
@@ -130,6 +134,7 @@ export class SiteView {
     const peer = keeper.peer();
     const publishedAge = this.publishedAgeSeconds();
     const dataAge = this.dataAgeSeconds();
+    const heartbeat = this.options.heartbeat();
     return {
       site: spec.site,
       state: keeper.state(),
@@ -154,6 +159,7 @@ export class SiteView {
       switching: keeper.switching(),
       digest: this.options.digest(),
       diverged: this.options.diverged(),
+      ...(heartbeat === undefined ? {} : { heartbeat }),
       ...this.options.outward?.(),
       events: this.options.events(),
     };
@@ -163,6 +169,15 @@ export class SiteView {
   differences(): readonly string[] {
     const { verdict } = this.options.digest();
     return verdict?.result === 'different' ? verdict.details : [];
+  }
+
+  /** Writes of this site's own that wait for somebody's decision. */
+  unmergedWrites(): number {
+    return unmergedWrites(this.options.diverged());
+  }
+
+  heartbeat(): HeartbeatStatus | undefined {
+    return this.options.heartbeat();
   }
 
   holds(): boolean {

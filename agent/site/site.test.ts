@@ -202,3 +202,27 @@ it('brings back the writes of a lost holder that nobody else had, by a merge', a
     return Promise.resolve(found === undefined ? null : Number(found.payload['n']));
   });
 });
+
+it('measures what would be lost by a heartbeat that travels to the other site', async () => {
+  const { uk, eu } = pair;
+  for (const site of [uk, eu]) site.heartbeatSeconds = 0.25;
+  await bootstrap(pair);
+  await seed(pair, 20);
+  await protect(uk, eu);
+  await eventually('eu holds a heartbeat', () => eu.status().heartbeat?.found?.epoch === 1);
+  await eventually('uk knows what eu lacks', () => uk.status().heartbeat?.loss?.atLeast === false);
+  const before = uk.status().heartbeat?.loss?.writes ?? 0;
+  await addPoints(uk, 100, 105);
+  await addPoints(uk, 105, 110);
+  expect(uk.status().heartbeat?.loss).toMatchObject({ writes: before + 2 });
+  const found = eu.status().heartbeat?.found?.sequence ?? 0;
+  await protect(uk, eu);
+  await eventually('eu holds a newer one', () => (eu.status().heartbeat?.found?.sequence ?? 0) > found);
+  await eventually('nothing would be lost', () => uk.status().heartbeat?.loss?.writes === 0);
+  const refused = await uk.write('PUT', '/collections/failover%2Dheartbeat/points', { points: [] });
+  expect(refused).toMatchObject({ status: 403, body: { error: { code: 'OPERATORS_ONLY' } } });
+  // Its own writes are no client's.
+  const text = String((await uk.call('GET', '/metrics')).body['text']);
+  expect(text).toMatch(/failover_heartbeat_loss_writes\{site="uk"\} 0\n/);
+  expect(text).toMatch(/failover_would_lose_writes\{site="uk"\} 0\n/);
+});

@@ -1,6 +1,13 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { AGENT_PORT, EDGE_PORT, GATEWAY_PORT, type StatusResponse } from '../../infra/contract/agent-api';
+import {
+  AGENT_PORT,
+  EDGE_PORT,
+  GATEWAY_PORT,
+  HEARTBEAT_COLLECTION,
+  type StatusResponse,
+} from '../../infra/contract/agent-api';
 import { ENGINE_RESTART_REQUEST } from '../../infra/contract/server-paths';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { LeaseKeeper, LineageFile, type LeaseStore } from '../lease';
@@ -16,8 +23,12 @@ import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { Digests } from './digest/digests';
 import { Diverged } from './diverged/diverged';
+import { LoopbackGatewayWriter } from './diverged/gateway-writer';
+import { namesCollection } from './gateway/allow-list';
 import { WriteGate } from './gateway/write-gate';
-import { WriteGateway } from './gateway/write-gateway';
+import { OWN_KEY_HEADER, WriteGateway } from './gateway/write-gateway';
+import { HEARTBEAT_SECONDS, Heartbeat } from './heartbeat/heartbeat';
+import { heartbeatMetrics } from './heartbeat/heartbeat-metrics';
 import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
 import { Operations } from './operations';
@@ -59,6 +70,8 @@ export interface SiteOptions {
   /** In place of the edge on this server's port 443. */
   readonly probeEdge?: () => Promise<ProbeResult>;
   readonly clock?: SiteClock;
+  /** How often the holder writes its heartbeat; 0 never. */
+  readonly heartbeatSeconds?: number;
   readonly step?: {
     readonly publish?: (step: PublishStep) => Promise<void>;
     readonly apply?: (step: ApplyStep) => Promise<void>;
@@ -89,6 +102,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const record: RecordEvent = (kind, detail) => {
     events.add(kind, detail);
     metrics.event(kind);
+    // What has been applied holds another heartbeat.
+    if (kind === 'applied') background.wake();
   };
 
   const qdrant = new QdrantClient({ port: spec.vectors.port, apiKey: credentials.qdrantKey });
@@ -104,6 +119,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const lineage = new WatchedLineage(new LineageFile(join(folders.state, 'lineage.json')));
   const askPeer = async (): Promise<StatusResponse> => {
     const status = await peer.status();
+    heartbeat.peerReported(status.heartbeat);
     await background.learnPeerParity(status.parity);
     return status;
   };
@@ -193,6 +209,23 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     engineRestart,
     record,
   );
+  const ownKey = randomUUID();
+  const ownWrites = new LoopbackGatewayWriter({
+    port: () => ports.gateway,
+    apiKey: credentials.qdrantKey,
+    headers: { [OWN_KEY_HEADER]: ownKey },
+    timeoutMs: 10_000,
+  });
+  const heartbeat: Heartbeat = new Heartbeat({
+    site: spec.site,
+    intervalSeconds: options.heartbeatSeconds ?? HEARTBEAT_SECONDS,
+    qdrant,
+    gateway: ownWrites,
+    keeper,
+    clock,
+    record,
+    acknowledgedWrites: () => publisher.acknowledgedWrites,
+  });
   const background: Background = new Background({
     spec,
     keeper,
@@ -204,6 +237,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     operations,
     publisher,
     staging,
+    lookForHeartbeat: () => heartbeat.look(),
     record,
   });
   const view: SiteView = new SiteView({
@@ -220,6 +254,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     outward: () => outward.status(),
     digest: () => digests.status(),
     diverged: () => ledger.state.setAside,
+    heartbeat: () => heartbeat.status(),
     record,
   });
   const outward: Outward = new Outward({
@@ -242,6 +277,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   });
   outward.measure(metrics.registry);
   digests.measure(metrics.registry);
+  heartbeatMetrics(metrics.registry, () => heartbeat.status());
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -250,7 +286,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     upstream: { port: spec.vectors.port, apiKey: credentials.qdrantKey },
     isApplying,
     counters: metrics.gateway(),
-    onAcknowledged: () => publisher.countWrite(),
+    ownKey,
+    onAcknowledged: ({ url }) => {
+      if (!namesCollection(url, HEARTBEAT_COLLECTION)) publisher.countWrite();
+    },
     observe: (request) => digests.observe(request),
   });
   const diverged = new Diverged({
@@ -289,6 +328,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   edge.start();
   keeper.start();
   background.start();
+  heartbeat.start();
   await outward.start();
   record('started', `agent ${options.agentVersion} of ${spec.site}`);
 
@@ -299,6 +339,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     operations,
     async stop() {
       applier.stop('the agent is stopping');
+      await heartbeat.stop();
       // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
       await gateway.close();
       await keeper.stop();

@@ -172,6 +172,29 @@ export interface CanaryStatus {
   readonly detail: string;
 }
 
+/** A heartbeat is told from others by the epoch, the process that wrote it and its number there. */
+export interface HeartbeatMark {
+  readonly epoch: number;
+  readonly run: string;
+  readonly sequence: number;
+}
+/** What would be lost now, measured by a point that travels the way of all data. */
+export interface HeartbeatStatus {
+  /** The newest in this site's own data. */
+  readonly found: HeartbeatMark | null;
+  /** Holder: since the newest that was acknowledged. */
+  readonly writtenAgeSeconds: number | null;
+  /** Holder: what the other site's data lack, by the heartbeat that it holds; null while that is not known. */
+  readonly loss: {
+    readonly seconds: number;
+    readonly writes: number;
+    /** The other site holds a heartbeat that this process did not send: it may be more. */
+    readonly atLeast: boolean;
+  } | null;
+  /** Holder: since the other site last said which it holds. */
+  readonly reportAgeSeconds: number | null;
+}
+
 export interface DigestStatus {
   /** Null: what is here has not been compared, or not yet. */
   readonly verdict: {
@@ -238,7 +261,8 @@ export interface StatusResponse {
   };
   /** Of the data here, compared point by point with what was published. */
   readonly digest?: DigestStatus;
-  /** Newest last. */
+  readonly heartbeat?: HeartbeatStatus;
+  /** What this site had set aside, newest last. */
   readonly diverged?: readonly DivergedSummary[];
   /** Absent where DNS follows readiness by itself. */
   readonly dnsRecord?: DnsRecordStatus;

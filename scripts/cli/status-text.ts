@@ -1,5 +1,6 @@
 /** `failover status` as text. */
 import type { CanaryPart } from '../../infra/contract/agent-api';
+import { operationsOf } from './merge';
 import type { Overview, SiteView } from './overview';
 import { isHolding } from './overview';
 import { duration, table } from './table';
@@ -32,6 +33,8 @@ export function renderOverview(overview: Overview): string {
       .map((view) => `silent   ${view.silence ?? view.site}`),
     ...overview.sites.flatMap(outward),
     ...losses(overview),
+    ...overview.sites.flatMap(measuredLoss),
+    ...overview.sites.flatMap(setAside),
     '',
     overview.findings.length === 0
       ? 'Steady: one site is active and the other can take over.'
@@ -74,6 +77,7 @@ const ROWS: readonly Row[] = [
         : '–',
   ],
   ['data age', (view) => (view.status?.applied ? duration(view.status.applied.dataAgeSeconds) : '–')],
+  ['digest', digest],
   ['busy', (view) => view.status?.busy ?? 'no'],
   ['switching', switching],
   ['agent', (view) => view.status?.versions.agent ?? '–'],
@@ -109,6 +113,37 @@ function outward({ site, status }: SiteView): string[] {
       ({ kind, waiting, trouble }) => `alerts   ${site}: ${waiting} wait for ${kind}, ${trouble ?? ''}`,
     ),
   ];
+}
+
+/** Of the standby's data, compared point by point. */
+function digest({ status }: SiteView): string {
+  const seen = status?.digest;
+  if (seen === undefined || (status !== null && isHolding(status))) return '–';
+  if (seen.comparing) return 'comparing';
+  if (seen.verdict === null) return 'not compared';
+  return `${seen.verdict.result}${seen.sameAgeSeconds === null ? '' : ` (${duration(seen.sameAgeSeconds)} ago)`}`;
+}
+
+/** By the heartbeat in the other site's data, on the holder's clock. */
+function measuredLoss({ site, status }: SiteView): string[] {
+  const beat = status?.heartbeat;
+  if (status === null || !isHolding(status) || beat === undefined) return [];
+  const { loss } = beat;
+  if (loss === null) return [`measured ${site} lost now: not known, no heartbeat has come through`];
+  const least = loss.atLeast ? 'at least ' : '';
+  return [
+    `measured ${site} lost now: ${least}${duration(loss.seconds)}, ${loss.writes} writes that the other site lacks`,
+  ];
+}
+
+function setAside({ site, status }: SiteView): string[] {
+  const waiting = (status?.diverged ?? []).filter(
+    ({ merged, counts }) => merged === null && (operationsOf(counts) ?? 0) > 0,
+  );
+  return waiting.map(
+    ({ epoch, counts }) =>
+      `aside    ${site} has ${operationsOf(counts)} writes (set aside in epoch ${epoch}) that nobody else has: \`failover merge\``,
+  );
 }
 
 /** Who would lose what, were the other site promoted now. */

@@ -43,6 +43,9 @@ const WELL: Facts = {
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,
+  differences: [],
+  unmergedWrites: 0,
+  heartbeat: undefined,
   dnsRecord: undefined,
   proposal: undefined,
 };

@@ -16,6 +16,9 @@ const WELL: AlertFacts = {
   dataAgeSeconds: null,
   publishedAgeSeconds: 100,
   rpoSeconds: 3600,
+  differences: [],
+  unmergedWrites: 0,
+  heartbeat: undefined,
   leaseAlerts: new Map(),
   dnsRecord: undefined,
   proposal: undefined,
@@ -165,4 +168,50 @@ it('tells who is asked for a veto what is wrong, what it costs, when it happens 
     'To stop it: failover veto --by NAME --reason TEXT --for 30m',
     'To do it now: failover promote --site uk --by NAME --reason TEXT',
   ]);
+});
+
+const beat = (changes: Partial<NonNullable<AlertFacts['heartbeat']>>): AlertFacts['heartbeat'] => ({
+  found: null,
+  writtenAgeSeconds: 5,
+  reportAgeSeconds: 1,
+  loss: { seconds: 30, writes: 4, atLeast: false },
+  ...changes,
+});
+
+it.each<[string, AlertFacts, string[]]>([
+  [
+    'holds other data than were published',
+    { ...STANDBY, differences: ['docs: point 7'] },
+    ['data-differs error 0'],
+  ],
+  ['has writes set aside', { ...STANDBY, unmergedWrites: 14 }, ['diverged warning 0']],
+  ['hears that the other site keeps up', { ...WELL, heartbeat: beat({}) }, []],
+  [
+    'hears that the other site lacks too much: late',
+    { ...WELL, heartbeat: beat({ loss: { seconds: 3700, writes: 9, atLeast: true } }) },
+    ['heartbeat-late error 0'],
+  ],
+  [
+    'never hears which one the other site holds: lost',
+    { ...WELL, heartbeat: beat({ reportAgeSeconds: null }) },
+    ['heartbeat-lost critical 300'],
+  ],
+  [
+    'no longer hears it',
+    { ...WELL, heartbeat: beat({ reportAgeSeconds: 61 }) },
+    ['heartbeat-lost critical 300'],
+  ],
+  [
+    'hears that the other site holds none',
+    { ...WELL, heartbeat: beat({ loss: null }) },
+    ['heartbeat-lost critical 300'],
+  ],
+  [
+    'cannot write it',
+    { ...WELL, heartbeat: beat({ writtenAgeSeconds: 61 }) },
+    ['heartbeat-lost critical 300'],
+  ],
+  ['does not hold the lease, and says nothing of it', { ...STANDBY, heartbeat: beat({ loss: null }) }, []],
+])('tells of the data of a site that %s', (_what, facts, expected) => {
+  expect(brief(facts)).toEqual(expected);
 });

@@ -6,11 +6,16 @@ import {
   type CanaryPart,
   type DnsRecordStatus,
   type Health,
+  type HeartbeatStatus,
   type PromotableResponse,
   type ProposalStatus,
   type SiteState,
 } from '../../../infra/contract/agent-api';
 import type { EngineRestartsView } from '../recovery/engine-restart';
+import { now, type Condition } from './condition';
+import { replicationConditions } from './replication-conditions';
+
+export type { Condition } from './condition';
 
 /** This site has taken the lease, and no switch since has made that history. */
 export interface TookOver {
@@ -32,6 +37,11 @@ export interface AlertFacts {
   /** Of this site's last publish. */
   readonly publishedAgeSeconds: number | null;
   readonly rpoSeconds: number;
+  /** What the data here were found to have otherwise than they were published. */
+  readonly differences: readonly string[];
+  /** Writes that were set aside here and that nobody has decided about. */
+  readonly unmergedWrites: number;
+  readonly heartbeat: HeartbeatStatus | undefined;
   /** Codes that the lease keeper alerts of at this moment, with what it said. */
   readonly leaseAlerts: ReadonlyMap<string, string>;
   readonly dnsRecord: DnsRecordStatus | undefined;
@@ -39,16 +49,6 @@ export interface AlertFacts {
   readonly proposal: ProposalStatus | undefined;
   readonly tookOver: TookOver | null;
   readonly unprotectedAfterSeconds: number;
-}
-
-export interface Condition {
-  /** One alert for each, however often it is seen. */
-  readonly key: string;
-  readonly severity: AlertSeverity;
-  readonly summary: string;
-  readonly detail: string;
-  /** Told only when it has lasted for so long. */
-  readonly afterSeconds: number;
 }
 
 /** A record that could not be moved so many times in a row is a matter for people. */
@@ -68,7 +68,7 @@ export function conditionsOf(facts: AlertFacts): readonly Condition[] {
     ...protection(facts),
     ...canaries(facts),
     ...engineRestarts(facts),
-    ...recoveryPoint(facts),
+    ...replicationConditions(facts),
     ...dns(facts),
   ];
 }
@@ -196,28 +196,9 @@ function engineRestarts({ site, engineRestarts: { inLastHour, perHour } }: Alert
   return [now('engine-restarts', 'error', summary, 'Why it sticks: `journalctl -u failover-vllm`.')];
 }
 
-/** By the holder the last publish counts, elsewhere what was applied. */
-function recoveryPoint({
-  site,
-  holds,
-  publishedAgeSeconds,
-  dataAgeSeconds,
-  rpoSeconds,
-}: AlertFacts): Condition[] {
-  const age = holds ? publishedAgeSeconds : dataAgeSeconds;
-  if (age === null || age <= rpoSeconds) return [];
-  const what = holds ? `the last publish of ${site}` : `the data at ${site}`;
-  const summary = `${what} is older than the RPO of ${rpoSeconds} s`;
-  return [now('rpo', 'error', summary, `A failover now would lose ${Math.round(age)} s of writes.`)];
-}
-
 function dns({ site, dnsRecord }: AlertFacts): Condition[] {
   if (dnsRecord === undefined || dnsRecord.state !== 'failing' || dnsRecord.failures < DNS_FAILURES)
     return [];
   const summary = `${dnsRecord.name} cannot be pointed at ${site}`;
   return [now('dns-record', 'critical', summary, dnsRecord.detail)];
-}
-
-function now(key: string, severity: AlertSeverity, summary: string, detail: string): Condition {
-  return { key, severity, summary, detail, afterSeconds: 0 };
 }

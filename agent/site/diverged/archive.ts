@@ -27,13 +27,6 @@ export class DivergedArchive {
     return this.options.ledger.state.setAside;
   }
 
-  /** Writes that wait for somebody to decide about them. */
-  get unmerged(): number {
-    return this.list()
-      .filter(({ merged }) => merged === null)
-      .reduce((sum, { counts }) => sum + (counts === null ? 0 : total(counts)), 0);
-  }
-
   async page(epoch: number, offset: number): Promise<DivergedPageResponse> {
     const { folder } = this.find(epoch);
     let file: FileHandle;
@@ -78,6 +71,13 @@ export class DivergedArchive {
       `Nothing of epoch ${epoch} is set aside here. \`failover merge --list\` says what is.`,
     );
   }
+}
+
+/** Writes that wait for somebody to decide about them. */
+export function unmergedWrites(sets: readonly DivergedSummary[]): number {
+  return sets
+    .filter(({ merged }) => merged === null)
+    .reduce((sum, { counts }) => sum + (counts === null ? 0 : total(counts)), 0);
 }
 
 function total(counts: NonNullable<DivergedSummary['counts']>): number {

@@ -60,6 +60,17 @@ export function judgeWrite(method: string, url: string): Verdict {
   return refuse(404, 'NOT_FOUND', `${method} ${path} is not a write that this service offers.`);
 }
 
+/** True for every path of the collection, however its name is encoded. */
+export function namesCollection(url: string, name: string): boolean {
+  const [, root, segment = ''] = url.split('?', 1)[0]?.split('/') ?? [];
+  if (root !== 'collections') return false;
+  try {
+    return decodeURIComponent(segment) === name;
+  } catch {
+    return false;
+  }
+}
+
 /** Anything that two servers could read differently is refused rather than cleaned. */
 function isPlainPath(path: string): boolean {
   if (path === '/') return true;

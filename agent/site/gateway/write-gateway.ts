@@ -7,12 +7,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Pool, type Dispatcher } from 'undici';
-import { SITE_HEADER } from '../../../infra/contract/agent-api';
+import { HEARTBEAT_COLLECTION, SITE_HEADER } from '../../../infra/contract/agent-api';
 import { codeOf, messageOf } from '../errors';
 import { sendError } from '../http-answers';
 import type { KeyCheck } from '../keys';
 import { heldEpoch, type KeeperPort } from '../ports';
-import { judgeWrite } from './allow-list';
+import { judgeWrite, namesCollection } from './allow-list';
 import { Exchange } from './exchange';
 import { upstreamHeaders } from './headers';
 import type { Ticket, WriteGate } from './write-gate';
@@ -38,6 +38,8 @@ export interface WriteGatewayOptions {
   readonly upstream: { readonly port: number; readonly apiKey: string };
   /** Qdrant forgets writes that arrive while a snapshot is being put in place. */
   readonly isApplying: () => boolean;
+  /** Header by which the agent's own writes are told from those of clients. */
+  readonly ownKey?: string;
   readonly counters: GatewayCounters;
   readonly onAcknowledged?: OnAcknowledged;
   readonly observe?: (request: IncomingMessage) => WriteObserver;
@@ -53,6 +55,8 @@ export interface GatewayCounters {
 const UPSTREAM_TIMEOUT_MS = 600_000;
 /** When stopping. */
 const DRAIN_MS = 3_000;
+/** Never leaves this server, and is another in every process. */
+export const OWN_KEY_HEADER = 'x-failover-own';
 const RETRY_SOON = { 'retry-after': '1' };
 
 export class WriteGateway {
@@ -133,6 +137,9 @@ export class WriteGateway {
     const verdict = judgeWrite(request.method ?? '', request.url ?? '');
     if (!verdict.allowed)
       return this.refuse(response, verdict.status, verdict.reason.code, verdict.reason.message);
+    if (namesCollection(request.url ?? '', HEARTBEAT_COLLECTION) && !this.isOwn(request)) {
+      return this.refuse(response, 403, 'OPERATORS_ONLY', `${HEARTBEAT_COLLECTION} is the site agent's own.`);
+    }
     if (keeper.isWritable() && !isApplying() && !this.closing) return true;
     const holder = keeper.lease()?.holder ?? null;
     if (holder === site) {
@@ -145,6 +152,11 @@ export class WriteGateway {
       ...RETRY_SOON,
       ...(holder === null ? {} : { 'x-failover-active': holder }),
     });
+  }
+
+  private isOwn(request: IncomingMessage): boolean {
+    const { ownKey } = this.options;
+    return ownKey !== undefined && request.headers[OWN_KEY_HEADER] === ownKey;
   }
 
   private forward(request: IncomingMessage, response: ServerResponse): Promise<void> {

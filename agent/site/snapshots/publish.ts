@@ -80,6 +80,11 @@ export class Publisher {
     this.acknowledged += 1;
   }
 
+  /** Since this process began. */
+  get acknowledgedWrites(): number {
+    return this.acknowledged;
+  }
+
   /** Acknowledged writes that may be in no publish yet. */
   get unpublishedWrites(): number {
     return this.acknowledged - this.acknowledgedAtCut;

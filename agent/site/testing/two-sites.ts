@@ -67,6 +67,8 @@ export class TestSite {
   readonly state: string;
   /** At 0 a sick site hands over at once. */
   engineRestartGraceSeconds = 0;
+  /** Off, since it adds a collection; a test may turn it on. */
+  heartbeatSeconds = 0;
   site: Site | null = null;
   peer: TestSite | null = null;
   private enginePort = 0;
@@ -92,6 +94,7 @@ export class TestSite {
       stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
+      heartbeatSeconds: this.heartbeatSeconds,
       ports: { agent: 0, gateway: 0 },
       // No HAProxy here; a test may have it fail.
       probeEdge: () => Promise.resolve(this.edge),
