@@ -9,6 +9,7 @@ import { Restic } from '../../../agent/site/snapshots/restic/command';
 import { ResticParts } from '../../../agent/site/snapshots/restic/parts';
 import { Repository } from '../../../agent/site/snapshots/restic/repository';
 import { S3SnapshotStore } from '../../../agent/site/snapshots/s3-store';
+import { Transfers } from '../../../agent/site/snapshots/transfers';
 import { Staging } from '../../../agent/site/snapshots/staging';
 import { siteClock } from '../../../agent/site/state/clock';
 import { Ledger } from '../../../agent/site/state/ledger';
@@ -16,6 +17,7 @@ import { FakeKeeper } from '../../../agent/site/testing/fake-keeper';
 import { API_KEY, STORE } from '../settings';
 import type { MethodInput } from './method';
 
+const HISTORY = { allHours: 2, hourlyHours: 48, dailyDays: 31 };
 const PARITY = { configHash: 'bench', modelSha256: '0'.repeat(64), qdrantVersion: '1.18.3' };
 
 export async function publish(input: MethodInput): Promise<void> {
@@ -23,7 +25,7 @@ export async function publish(input: MethodInput): Promise<void> {
   const publisher = new Publisher({
     spec: {
       site: 'uk',
-      snapshots: { rpoSeconds: 3600, retain: 48, holdWritesSeconds: 5, maxMbitPerSecond: 0 },
+      snapshots: { rpoSeconds: 3600, history: HISTORY, holdWritesSeconds: 5, maxMbitPerSecond: 0 },
       parity: PARITY,
     },
     ...{ store, parts, qdrant, ledger },
@@ -48,6 +50,7 @@ export async function apply(input: MethodInput): Promise<void> {
     claimPending: () => false,
     learnParity: (peerParity) => ledger.update({ peerParity }),
     divergedFolder: path.join(input.state, 'diverged'),
+    digestFolder: path.join(input.state, 'digests'),
   });
   await applier.apply();
 }
@@ -73,6 +76,10 @@ async function site(name: 'uk' | 'eu', { port, folder, endpoint, bucket, state, 
     ledger: await Ledger.open(path.join(state, 'ledger.json')),
     qdrant: new QdrantClient({ port, apiKey: API_KEY }),
     store: new S3SnapshotStore(at),
-    parts: new ResticParts(repository, path.join(snapshots, 'failover-parts')),
+    parts: new ResticParts(
+      repository,
+      path.join(snapshots, 'failover-parts'),
+      new Transfers(siteClock(), () => undefined),
+    ),
   };
 }

@@ -13,6 +13,8 @@ import { ResticParts } from '../../snapshots/restic/parts';
 import { Repository } from '../../snapshots/restic/repository';
 import { S3SnapshotStore } from '../../snapshots/s3-store';
 import type { SnapshotStore } from '../../snapshots/store';
+import { Transfers } from '../../snapshots/transfers';
+import { siteClock } from '../../state/clock';
 import { StepFaults, type StepFault } from './step-faults';
 import { shiftWallClock } from './wall-clock';
 
@@ -92,7 +94,8 @@ async function main(configFile: string): Promise<void> {
 
 function partStore({ spec, stores, account, restic, folders }: SiteProcessConfig): PartStore {
   const engine = new Restic({ ...stores.snapshots, ...restic, region: REGION, account, maxMbitPerSecond: 0 });
-  return new ResticParts(new Repository(engine, spec.site), folders.parts);
+  const transfers = new Transfers(siteClock(), () => undefined);
+  return new ResticParts(new Repository(engine, spec.site), folders.parts, transfers);
 }
 
 /** The last moment before the pointer moves is a step: whoever is there has checked everything that it checks. */
