@@ -2,24 +2,34 @@
 # interrupted and started again, and takes down what it put up. The rest are the pieces they are made of.
 SCENARIO ?= region-loss
 TIMINGS ?= compressed
+MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test unit lint preview refusals drift bench lab lab-down secrets-check curl-check bootstrap clean
+.PHONY: help drill soak test unit mutants lint preview refusals drift bench bench-replication lab lab-down secrets-check curl-check bootstrap clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
-drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
+drill: node_modules ## two regions on this machine: deploy, fail over (SCENARIO=; all; data, TIMINGS=compressed|production, RUNTIMES=node,python,java), measure, fail back
 	@lab/session drill "$(SCENARIO)" "$(TIMINGS)" "$(RUNTIMES)"
+
+soak: node_modules ## random faults, several at once, for MINUTES=5 under clients (SEED= repeats); every write held to the lease
+	@lab/session soak "$(MINUTES)" "$(SEED)"
 
 bench: node_modules ## direct against through edge and gateway, in the lab
 	@lab/session bench
+
+bench-replication: node_modules ## ours against full snapshots and against scrolling, on the wire (N=points, QDRANT_BIN=, JSON=file)
+	@npx ts-node --transpile-only bench/replication/main.ts --points "$(or $(N),200000)" $(if $(JSON),--json "$(JSON)")
 
 test: node_modules ## every test: lint, unit, engine, conformance, and the lab's
 	@npx ts-node --transpile-only tools/test.ts
 
 unit: node_modules ## only the tests that need neither root nor the engine
 	@npx jest
+
+mutants: node_modules ## take each rule of the lease away in turn, and list what notices: the search, the simulation
+	@npx ts-node --transpile-only agent/lease/exhaustive/mutants.ts
 
 lint: node_modules ## eslint, prettier, types, import directions, workflows
 	@npx eslint . && npx prettier --check . && npx tsc --noEmit && npx ts-node --transpile-only tools/check-imports.ts && npx ts-node --transpile-only tools/lint-workflows.ts

@@ -2,7 +2,7 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
-  roots: ['infra', 'components', 'stacks', 'agent', 'scripts', 'lab', 'tools'].map(
+  roots: ['infra', 'components', 'stacks', 'agent', 'scripts', 'lab', 'tools', 'bench'].map(
     (dir) => `<rootDir>/${dir}`,
   ),
   testMatch: ['**/*.test.ts'],

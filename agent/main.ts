@@ -9,7 +9,7 @@ const USAGE = `failover-agent: what runs on a server of the failover stack
 
   failover-agent apply                     make this server as the JSON document on standard input says
   failover-agent remove <section>          undo a section: ${SECTIONS.join(', ')}
-  failover-agent run                       the site agent itself, as its unit starts it
+  failover-agent run --restic <program>    the site agent itself, as its unit starts it
   failover-agent ctl <${CTL_ACTIONS.join('|')}>   ask the local site agent
   failover-agent verify-model <folder> <sha256 of its SHA256SUMS>
   failover-agent pull --bucket B --region R --server NAME   make this server as the site's bucket says
@@ -65,7 +65,9 @@ async function runCommand(command: string | undefined, args: readonly string[]):
     case 'run': {
       const { AGENT_CONFIG_PATH } = await import('./host/paths');
       const { runDaemon } = await import('./site');
-      await runDaemon(args[0] ?? AGENT_CONFIG_PATH, credentialsDirectory());
+      const [flag, restic] = args;
+      if (flag !== '--restic' || restic === undefined) throw new UsageError('run needs --restic <program>');
+      await runDaemon(AGENT_CONFIG_PATH, credentialsDirectory(), restic);
       return;
     }
     case 'ctl': {

@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { EdgeSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface EdgeArgs {
@@ -14,7 +14,7 @@ export interface EdgeArgs {
 export class Edge extends pulumi.ComponentResource {
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:Edge', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'edge', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'edge', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { FirewallSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface HostFirewallArgs {
@@ -14,7 +14,7 @@ export interface HostFirewallArgs {
 export class HostFirewall extends pulumi.ComponentResource {
   constructor(name: string, args: HostFirewallArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:HostFirewall', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'firewall', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'firewall', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

@@ -5,7 +5,19 @@ import { named, record } from './testing/recording';
 
 const spec = {
   runtime: { kind: 'venv' as const, path: '/opt/vllm' },
-  model: { name: 'tiny', path: '/srv/models/tiny', sha256: 'a'.repeat(64) },
+  model: {
+    name: 'tiny',
+    folder: '/srv/models',
+    sha256: 'a'.repeat(64),
+    rolloutOrder: 'standby-first' as const,
+    store: {
+      endpoint: 'https://witness.example.com:7070',
+      region: 'us-east-1',
+      bucket: 'failover-snapshots',
+      credentials: 'account' as const,
+      maxMbitPerSecond: 500,
+    },
+  },
   port: 8000,
   extraArgs: ['--enforce-eager'],
   environment: { OMP_NUM_THREADS: '1' },

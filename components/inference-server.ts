@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { InferenceSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface InferenceServerArgs {
@@ -14,7 +14,7 @@ export interface InferenceServerArgs {
 export class InferenceServer extends pulumi.ComponentResource {
   constructor(name: string, args: InferenceServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:InferenceServer', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'inference', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'inference', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

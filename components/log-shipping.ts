@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { LogsSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface LogShippingArgs {
@@ -14,7 +14,7 @@ export interface LogShippingArgs {
 export class LogShipping extends pulumi.ComponentResource {
   constructor(name: string, args: LogShippingArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:LogShipping', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'logs', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'logs', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

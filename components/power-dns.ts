@@ -1,7 +1,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import type { DnsSpec } from '../infra/contract/site-spec';
 import type { DnsProvider } from './failover-dns';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface PowerDnsArgs {
@@ -20,7 +20,7 @@ export class PowerDns implements DnsProvider {
 
   declare(name: string, parent: pulumi.Resource): { readonly nameservers: readonly string[] } {
     const { host, after, spec } = this.args;
-    applySection(`${name}-${host.server}`, host, 'dns', spec, { parent, dependsOn: [...after] });
+    applySection(sectionName(name, host), host, 'dns', spec, { parent, dependsOn: [...after] });
     return { nameservers: spec.nameservers.map(({ address }) => address) };
   }
 }

@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { VectorsSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface QdrantClusterArgs {
@@ -10,11 +10,11 @@ export interface QdrantClusterArgs {
   readonly spec: VectorsSpec;
 }
 
-/** Qdrant on loopback: one node for now, a cluster once a site has several servers. */
+/** Qdrant on one server: a node by itself on loopback, or one of the cluster of a site with several servers. */
 export class QdrantCluster extends pulumi.ComponentResource {
   constructor(name: string, args: QdrantClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:QdrantCluster', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'vectors', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'vectors', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

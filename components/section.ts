@@ -8,6 +8,10 @@ export interface SectionOptions {
   readonly dependsOn?: readonly pulumi.Resource[];
 }
 
+/** A component of a site's further servers carries the server's name already. */
+export const sectionName = (component: string, { server }: AgentHost): string =>
+  component.endsWith(`-${server}`) ? component : `${component}-${server}`;
+
 type PlainSection = Exclude<SectionName, 'credentials'>;
 
 function specText(host: AgentHost, sections: Partial<ServerSpec>): string {

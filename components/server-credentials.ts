@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { CredentialName } from '../infra/contract/site-spec';
-import { applyCredentials } from './section';
+import { applyCredentials, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface ServerCredentialsArgs {
@@ -16,7 +16,7 @@ export class ServerCredentials extends pulumi.ComponentResource {
   constructor(name: string, args: ServerCredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:ServerCredentials', name, {}, opts);
     const credentials = pulumi.secret(pulumi.all(args.credentials));
-    applyCredentials(`${name}-${args.host.server}`, args.host, credentials, {
+    applyCredentials(sectionName(name, args.host), args.host, credentials, {
       parent: this,
       dependsOn: args.after,
     });

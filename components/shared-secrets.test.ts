@@ -14,6 +14,7 @@ describe('SharedSecrets', () => {
         'secrets-operator',
         'secrets-peer',
         'secrets-qdrant',
+        'secrets-repository',
         'secrets-vllm',
         'secrets-tsig',
         'secrets-store-root',

@@ -26,6 +26,8 @@ export class SharedSecrets extends pulumi.ComponentResource {
   readonly peerKey: pulumi.Output<string>;
   readonly qdrantKey: pulumi.Output<string>;
   readonly vllmKey: pulumi.Output<string>;
+  /** Encrypts the publishes at rest. A new one opens no repository made with this one: see docs/replication.md. */
+  readonly repositoryKey: pulumi.Output<string>;
   /** HMAC-SHA256 key in base64. */
   readonly tsigKey: pulumi.Output<string>;
   readonly storeRootSecret: pulumi.Output<string>;
@@ -47,6 +49,7 @@ export class SharedSecrets extends pulumi.ComponentResource {
     this.peerKey = generate('peer');
     this.qdrantKey = generate('qdrant');
     this.vllmKey = generate('vllm');
+    this.repositoryKey = generate('repository');
     this.tsigKey = generate('tsig').apply((text) => Buffer.from(text, 'ascii').toString('base64'));
     this.storeRootSecret = generate('store-root');
     const accounts = args.sites.map((site): [string, pulumi.Input<StoreAccount>] => [

@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { SiteAgentSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface SiteAgentArgs {
@@ -14,7 +14,7 @@ export interface SiteAgentArgs {
 export class SiteAgent extends pulumi.ComponentResource {
   constructor(name: string, args: SiteAgentArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:SiteAgent', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'agent', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'agent', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

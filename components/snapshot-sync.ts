@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { TimersSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface SnapshotSyncArgs {
@@ -14,7 +14,7 @@ export interface SnapshotSyncArgs {
 export class SnapshotSync extends pulumi.ComponentResource {
   constructor(name: string, args: SnapshotSyncArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:SnapshotSync', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'timers', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'timers', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

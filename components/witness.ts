@@ -1,6 +1,6 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { ObjectStoreSpec } from '../infra/contract/site-spec';
-import { applySection } from './section';
+import { applySection, sectionName } from './section';
 import type { AgentHost } from './server';
 
 export interface WitnessArgs {
@@ -14,7 +14,7 @@ export interface WitnessArgs {
 export class Witness extends pulumi.ComponentResource {
   constructor(name: string, args: WitnessArgs, opts?: pulumi.ComponentResourceOptions) {
     super('failover:dedicated:Witness', name, {}, opts);
-    applySection(`${name}-${args.host.server}`, args.host, 'objectStore', args.spec, {
+    applySection(sectionName(name, args.host), args.host, 'objectStore', args.spec, {
       parent: this,
       dependsOn: [...args.after],
     });

@@ -30,11 +30,11 @@ describe('computeBudget', () => {
       stages: [
         { stage: 'lease runs out on any clock', seconds: 6 },
         { stage: 'standby looks at the lease', seconds: 2 },
-        { stage: 'standby claims the lease', seconds: 2 },
+        { stage: 'standby claims the lease', seconds: 3 },
         { stage: 'nameserver checks readiness', seconds: 1 },
         { stage: 'cached answers expire', seconds: 2 },
       ],
-      totalSeconds: 13,
+      totalSeconds: 14,
     });
   });
 
@@ -46,16 +46,16 @@ describe('computeBudget', () => {
         { stage: 'last publish and apply', seconds: 5 },
         { stage: 'writes on their way end', seconds: 1 },
         { stage: 'standby looks at the lease', seconds: 2 },
-        { stage: 'standby claims the lease', seconds: 2 },
+        { stage: 'standby claims the lease', seconds: 3 },
         { stage: 'nameserver checks readiness', seconds: 1 },
         { stage: 'cached answers expire', seconds: 2 },
       ],
-      totalSeconds: 19,
+      totalSeconds: 20,
     });
   });
 
   it('predicts the worse of the two', () => {
-    expect(computeBudget(input(compressed)).rto.predictedSeconds).toBe(19);
+    expect(computeBudget(input(compressed)).rto.predictedSeconds).toBe(20);
   });
 
   it('adds publish interval, apply interval and copy time to the RPO', () => {
@@ -84,14 +84,14 @@ describe('computeBudget', () => {
 
   it('waits for the longer of a person who is quick and the restart of the engine', () => {
     const quick = { ...compressed, switchingMode: 'manual', operatorDecisionSeconds: 1 } as const;
-    expect(computeBudget(input(quick)).rto.sickHolder.totalSeconds).toBe(19);
+    expect(computeBudget(input(quick)).rto.sickHolder.totalSeconds).toBe(20);
   });
 
   it.each([{ engineRestartsPerHour: 0 }, { engineRestartGraceSeconds: 0 }])(
     'gives no time to a restart that is not waited for: %j',
     (change) => {
       const { stages, totalSeconds } = computeBudget(input({ ...compressed, ...change })).rto.sickHolder;
-      expect(totalSeconds).toBe(17);
+      expect(totalSeconds).toBe(18);
       expect(stages.map(({ stage }) => stage)).not.toContain('local engine restart gets its chance');
     },
   );

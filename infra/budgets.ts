@@ -60,9 +60,9 @@ function engineRestartStages(input: BudgetInput): Stage[] {
   return waits ? [stage('local engine restart gets its chance', grace)] : [];
 }
 
-/** A claim reads the lease and writes it. */
+/** A claim reads the lease, writes it, and reads it again: what the store acknowledges counts once it is shown. */
 const claimStage = (input: BudgetInput): Stage =>
-  stage('standby claims the lease', 2 * leaseRequestTimeoutSeconds(input.leaseTtlSeconds));
+  stage('standby claims the lease', 3 * leaseRequestTimeoutSeconds(input.leaseTtlSeconds));
 
 const dnsStages = (input: BudgetInput): Stage[] => [
   stage('nameserver checks readiness', input.dnsCheckIntervalSeconds),

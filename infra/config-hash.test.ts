@@ -37,7 +37,7 @@ describe('configHash', () => {
   });
 
   it.each<ConfigInput>([
-    { modelSha256: 'c'.repeat(64) },
+    { modelName: 'other' },
     { qdrantVersion: '1.18.4' },
     { leaseTtlSeconds: 33 },
     { switchingMode: 'automatic' },
@@ -46,6 +46,16 @@ describe('configHash', () => {
     { edgeMaxConnections: 5000 },
   ])('differs when the sites would behave differently: %j', (change) => {
     expect(hashOf({ ...SITE, ...change })).not.toBe(hashOf(SITE));
+  });
+
+  it('does not depend on the version of the weights, which has a rule of its own while it changes', () => {
+    const next = {
+      modelSha256: 'c'.repeat(64),
+      modelReplacesSha256: 'a'.repeat(64),
+      modelKnownPrompt: 'ping',
+      modelKnownAnswer: 'pong',
+    };
+    expect(hashOf({ ...SITE, ...next })).toBe(hashOf(SITE));
   });
 
   it('does not depend on where a site points DNS at, or on whom it tells', () => {

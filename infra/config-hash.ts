@@ -28,6 +28,7 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     site: _site,
     siteHost: _host,
     peer: _peer,
+    servers: _servers,
     initialHolder: _first,
     parity: _parity,
     store: { credentials: _credentials, ...store },
@@ -36,12 +37,16 @@ function sharedPart({ vectors, inference, agent, edge, timers }: HashedSections)
     alerts: _alerts,
     ...sharedAgent
   } = agent;
-  const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, tls, ...sharedEdge } = edge;
+  // Versions of the weights have a rule of their own: while they change over, the sites differ and may still take over.
+  const sharedInference = { ...inference, model: inference.model.name };
+  const { site: _edgeSite, siteHost: _edgeHost, peer: _edgePeer, others: _others, tls, ...sharedEdge } = edge;
+  // How many servers a site has is its own affair.
+  const { cluster: _cluster, ...sharedVectors } = vectors;
   const sharedTls = tls.mode === 'acme' ? { ...tls, names: [] } : tls;
   const sharedRecord = dnsRecord === undefined ? {} : { dnsRecord: { ...dnsRecord, addresses: [] } };
   return {
-    vectors,
-    inference,
+    vectors: sharedVectors,
+    inference: sharedInference,
     timers,
     agent: { ...sharedAgent, store, ...sharedRecord },
     edge: { ...sharedEdge, tls: sharedTls },

@@ -29,6 +29,7 @@ export const ON_SERVER = {
   vllmPlugins: '/opt/lab/vllm-plugins',
   qdrant: '/opt/lab/qdrant',
   versitygw: '/opt/lab/versitygw',
+  restic: '/opt/lab/restic',
   model: '/srv/models/tiny',
 } as const;
 
@@ -47,6 +48,9 @@ export const VLLM_ARGS = [
   ...['--enforce-eager', '--kv-cache-memory-bytes=16M', '--max-num-seqs=8', '--max-model-len=256'],
   ...['--max-num-batched-tokens=256', '--generation-config=vllm', '--dtype=float32'],
 ];
+
+/** What the tiny model goes on with; float32 and a fixed seed make it the same on any machine. */
+export const KNOWN_ANSWER = { prompt: 'The standby is', answer: 'Hatreatreatre' } as const;
 
 export function configFile(stack: string): string {
   return path.join(CONFIG_FOLDER, `Pulumi.${stack}.yaml`);
@@ -122,10 +126,13 @@ export async function stackConfig(
     inferenceEnvironment: VLLM_ENVIRONMENT,
     inferenceDrainSeconds: 5,
     modelName: 'tiny',
-    modelPath: ON_SERVER.model,
     modelSha256: await modelSha256(options.modelFolder),
+    modelKnownPrompt: KNOWN_ANSWER.prompt,
+    modelKnownAnswer: KNOWN_ANSWER.answer,
     qdrantArtifact: `${ON_SERVER.qdrant}/qdrant`,
     versitygwArtifact: `${ON_SERVER.versitygw}/versitygw`,
+    resticArtifact: `${ON_SERVER.restic}/restic`,
+    resticArtifactSha256: '',
     protectData: false,
     ...timingsConfig(options.timings),
     ...options.overrides,

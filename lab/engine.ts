@@ -9,6 +9,7 @@ import { ensureEngine } from '../tools/engine';
 import { CommandFailedError, run } from '../tools/run';
 import { CONFIG_FOLDER, configFile } from './config';
 import { LAB_FOLDER, namesFor, STACKS } from './names';
+import { CA_FILE } from './pki';
 import { inside } from './world';
 
 const STATE = path.join(LAB_FOLDER, 'state');
@@ -93,11 +94,28 @@ async function engine(args: readonly string[], label: string): Promise<void> {
 
 const UP = ['up', '--yes', '--skip-preview', '--non-interactive', '--color', 'never'];
 
-/** The witness first, then both sites at once. */
-export async function deploy(): Promise<void> {
+/** The witness first, then the weights that the sites pull from its store, then both sites at once. */
+export async function deploy(modelFolder: string): Promise<void> {
   await ensureStacks();
   await engine([...UP, '--stack', STACKS.witness], STACKS.witness);
+  await publishWeights(modelFolder);
   await all([STACKS.uk, STACKS.eu].map((stack) => engine([...UP, '--stack', stack], stack)));
+}
+
+/** With the operator's own command, from where operators are. Does nothing where nothing is to be done. */
+async function publishWeights(modelFolder: string): Promise<void> {
+  const { words, env } = await engineWords([
+    ...['stack', 'output', '--json', '--show-secrets'],
+    ...['--stack', STACKS.witness],
+  ]);
+  const outputs = await run('ip', words, { env });
+  const failover = path.join(REPOSITORY, 'scripts', 'failover');
+  const publish = [
+    ...[failover, 'model', 'publish', modelFolder],
+    ...['--witness-outputs', '-', '--ca-certificate', CA_FILE],
+  ];
+  const said = await run('ip', [...inside(namesFor(), 'client'), ...publish], { input: outputs });
+  progress(`published the weights: ${said.trim()}`);
 }
 
 /** The sites, then the witness. */

@@ -5,6 +5,8 @@ import { progress, REPOSITORY, withLock } from '../tools/cache';
 import { writeConfig } from './config';
 import { deploy, destroy, engineEnvironment, engineWords } from './engine';
 import { namesFor, placeOf, SERVER_PLACES, UnknownNameError, type ServerPlace } from './names';
+import { breakStore, mendStore } from './store-faults/control';
+import type { StoreFaults } from './store-faults/verdict';
 import { TIMINGS, type Timings } from './timings';
 import * as world from './world';
 
@@ -16,7 +18,12 @@ program
   .command('up')
   .description('boot the servers; builds what is missing')
   .option('--servers <place=n...>', 'servers in a place, such as uk=2')
-  .action(async (options: { servers?: string[] }) => alone(() => world.up(counts(options.servers ?? []))));
+  .action(async (options: { servers?: string[] }) =>
+    alone(async () => {
+      await world.up(counts(options.servers ?? []));
+      await mendStore();
+    }),
+  );
 
 program
   .command('prepare')
@@ -67,7 +74,14 @@ program
     progress(`wrote the stack files with ${options.timings} timings`);
   });
 
-program.command('deploy').description('pulumi up of the three stacks').action(deploy);
+program
+  .command('deploy')
+  .description('pulumi up of the three stacks, and the weights in between')
+  .action(async () => {
+    const state = await world.readWorld();
+    if (state === null) throw new world.LabDownError();
+    await deploy(state.modelFolder);
+  });
 program.command('destroy').description('pulumi destroy of the three stacks').action(destroy);
 
 program
@@ -173,6 +187,43 @@ fault
     await world.flap(target, unit, pattern, rhythm);
     progress(`${unit} on ${target} hung ${times} times for ${off} s`);
   });
+
+fault
+  .command('flaky-port <target> <port>')
+  .description('every second request to a local port of its servers is reset')
+  .action((target: string, port: string) => world.setFlaky(target, positive('flaky-port', port)));
+fault
+  .command('steady-port <target>')
+  .description('no request is reset any more')
+  .action((target: string) => world.setFlaky(target, null));
+
+const storeFault = (word: string, about: string, faults: (value: string) => StoreFaults): void =>
+  void fault
+    .command(word)
+    .description(`the witness's object store ${about}`)
+    .action((value: string) => alone(() => breakStore(faults(value))));
+storeFault('store-slow <seconds>', 'holds every request for so long', (value) => ({
+  slowSeconds: positive('store-slow', value),
+}));
+storeFault('store-errors', 'answers 500 and 503, half of the writes carried out all the same', () => ({
+  errors: true,
+}));
+storeFault('store-stale <seconds>', 'reads the lease as it was so long ago', (value) => ({
+  staleSeconds: positive('store-stale', value),
+}));
+storeFault('store-lost-write <oneOf>', 'acknowledges one lease write in so many and forgets it', (value) => ({
+  losesOneOf: positive('store-lost-write', value),
+}));
+fault
+  .command('store-mend')
+  .description("the witness's object store is well again")
+  .action(() => alone(mendStore));
+
+function positive(word: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 65_535)) throw new Error(`${word}: expected a number above 0, got ${text}`);
+  return value;
+}
 
 /** Commands that change the world wait for one another. */
 async function alone(work: () => Promise<void>): Promise<void> {

@@ -194,3 +194,24 @@ export async function setFaults(names: Names, cuts: readonly Cut[], file: string
 export async function currentFaults(file: string): Promise<Cut[]> {
   return (await exists(file)) ? (JSON.parse(await readFile(file, 'utf8')) as Cut[]) : [];
 }
+
+/**
+ * Makes every second request to a local port of a server fail, whoever sends it: whether checks fail is then a matter of
+ * chance, as with a bad cable. A request is a packet that is to be handed over at once.
+ */
+export async function setFlakyPort(names: Names, server: Server, port: number | null): Promise<void> {
+  const rule =
+    port === null
+      ? ''
+      : `    iifname "lo" tcp dport ${port} tcp flags & psh == psh numgen inc mod 2 == 0 reject with tcp reset\n`;
+  await run('ip', ['netns', 'exec', namespace(names, server.name), 'nft', '-f', '-'], {
+    input: `table inet lab_flaky
+delete table inet lab_flaky
+table inet lab_flaky {
+  chain input {
+    type filter hook input priority 10
+${rule}  }
+}
+`,
+  });
+}

@@ -31,7 +31,15 @@ async function secrets(): Promise<Map<string, string>> {
     ),
   );
   const found = new Map<string, string>();
-  for (const name of ['clientKey', 'operatorKey', 'peerKey', 'qdrantKey', 'vllmKey', 'tsigKey'] as const)
+  for (const name of [
+    'clientKey',
+    'operatorKey',
+    'peerKey',
+    'qdrantKey',
+    'vllmKey',
+    'repositoryKey',
+    'tsigKey',
+  ] as const)
     found.set(name, outputs[name]);
   for (const [site, account] of Object.entries(outputs.storeAccounts))
     found.set(`store key of ${site}`, account.secretKey);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailedError, run } from '../tools/run';
-import { ON_SERVER, VLLM_ARGS, VLLM_ENVIRONMENT } from './config';
+import { KNOWN_ANSWER, ON_SERVER, VLLM_ARGS, VLLM_ENVIRONMENT } from './config';
 import { makeModel } from './model/ensure';
 import { TestCheckout } from './testing/checkout';
 
@@ -53,7 +53,7 @@ describe('vLLM on a server', () => {
   const complete = async (): Promise<string> => {
     const told = await ask('/v1/completions', {
       model: 'tiny',
-      prompt: 'The standby is',
+      prompt: KNOWN_ANSWER.prompt,
       max_tokens: 8,
       temperature: 0,
     });
@@ -93,7 +93,7 @@ describe('vLLM on a server', () => {
       await delay(1000);
     }
     const answer = await complete();
-    expect(answer).not.toBe('');
+    expect(answer).toMatch(new RegExp(`^${KNOWN_ANSWER.answer}`));
     expect(await complete()).toBe(answer);
     const chat = { model: 'tiny', messages: [{ role: 'user', content: 'hello' }], max_tokens: 1 };
     expect(await ask('/v1/chat/completions', chat)).toContain('"role":"assistant"');

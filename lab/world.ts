@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } 
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureDebianPackages } from '../tools/artifacts/debian-packages';
+import { ensureRestic } from '../tools/artifacts/restic';
 import { ensureVersitygw } from '../tools/artifacts/versitygw';
 import { exists, progress, REPOSITORY } from '../tools/cache';
 import { ensureEngine } from '../tools/engine';
@@ -45,6 +46,7 @@ import {
   resolverText,
   setCable,
   setFaults,
+  setFlakyPort,
   type Cut,
 } from './network';
 import { ensurePki } from './pki';
@@ -144,11 +146,11 @@ async function requireWorld(): Promise<World> {
 /** Everything that is built or downloaded once. The slow ones that only wait for the network run beside the compiling. */
 export async function prepare(): Promise<Omit<World, 'counts'>> {
   await ensureDebianPackages(PACKAGES);
-  const [image, [model], qdrant, versitygw] = await Promise.all([
+  const [image, [model], qdrant, [versitygw, restic]] = await Promise.all([
     ensureBaseImage(),
     ensureVllm().then(async (vllm) => [await ensureModel(), vllm] as const),
     ensureQdrant(),
-    ensureEngine().then(() => ensureVersitygw()),
+    ensureEngine().then(async () => [await ensureVersitygw(), await ensureRestic()] as const),
   ]);
   return {
     image: image.root,
@@ -159,6 +161,7 @@ export async function prepare(): Promise<Omit<World, 'counts'>> {
       { from: path.join(REPOSITORY, 'lab', 'vllm-plugins'), to: ON_SERVER.vllmPlugins },
       { from: qdrant, to: ON_SERVER.qdrant },
       { from: path.dirname(versitygw), to: ON_SERVER.versitygw },
+      { from: path.dirname(restic), to: ON_SERVER.restic },
       { from: model, to: ON_SERVER.model },
     ],
   };
@@ -426,6 +429,11 @@ export async function mendUnit(word: string, unit: string): Promise<void> {
     ]);
 }
 
+/** Every second request to a local port of the servers finds its connection reset; null mends it. */
+export async function setFlaky(word: string, port: number | null): Promise<void> {
+  for (const server of await targets(word)) await setFlakyPort(namesFor(), server, port);
+}
+
 // --- reaching in -----------------------------------------------------------------------------------------------------
 
 /** Words that run a command inside a place's (first server's) namespace. */
@@ -439,6 +447,7 @@ export async function sshWords(names: Names, server: Server): Promise<string[]> 
   return [...inside(names, 'client'), 'ssh', ...options, `root@${at}`];
 }
 
-async function ssh(names: Names, server: Server, command: readonly string[]): Promise<string> {
+/** Runs a command on a server as the operator's key lets one. */
+export async function ssh(names: Names, server: Server, command: readonly string[]): Promise<string> {
   return run('ip', [...(await sshWords(names, server)), ...command], { timeoutMs: 20_000 });
 }

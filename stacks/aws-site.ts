@@ -13,9 +13,10 @@ import type { AwsSiteConfig } from '../infra/config';
 import { siteRegionsOf } from '../infra/config/names';
 import { ServerSpec } from '../infra/contract/site-spec';
 import type { SiteOutputs } from '../infra/contract/stack-outputs';
-import { edgeCidrs } from '../infra/specs/firewall';
+import { edgeCidrs, siblingCidrs } from '../infra/specs/firewall';
 import { logsSpec } from '../infra/specs/logs';
 import { siteSections } from '../infra/specs/site';
+import { sectionsOn, siteServers } from '../infra/specs/site-servers';
 import { declareSiteRecord } from './dns';
 import type { AsInputs } from './outputs';
 import { Protection } from './protection';
@@ -38,8 +39,12 @@ export async function declareAwsSite(
     serviceHost: settings.serviceHost,
   });
   const facts = witness.aws();
-  const sections = siteSections({ settings, own, peer, caCertificate, witness: witness.facts });
-  const servers = own.addresses.map((address, index) => ({ name: `${own.site}-${index + 1}`, address }));
+  const servers = siteServers(
+    own,
+    own.addresses.map((_, index) => `${own.site}-${index + 1}`),
+  );
+  const known = { settings, own, peer, caCertificate, witness: witness.facts, servers: servers.length };
+  const sections = siteSections(known);
 
   const opts = { protect: settings.protectData };
   const key = new aws.kms.Key(
@@ -79,8 +84,13 @@ export async function declareAwsSite(
     bucket: bucket.name,
     region,
     bundle,
-    specs: servers.map(({ name }) =>
-      ServerSpec.parse({ schemaVersion: 1, server: { site: own.site, name }, ...sections, logs }),
+    specs: servers.map((server) =>
+      ServerSpec.parse({
+        schemaVersion: 1,
+        server: { site: own.site, name: server.name },
+        ...sectionsOn(sections, servers, server),
+        logs,
+      }),
     ),
     secrets,
   });
@@ -88,7 +98,8 @@ export async function declareAwsSite(
     region,
     cidr: settings.awsVpcCidr,
     zones,
-    clientCidrs: edgeCidrs(settings, peer.addresses),
+    clientCidrs: edgeCidrs(settings, peer.addresses, siblingCidrs(own, servers.length)),
+    siblingCidrs: siblingCidrs(own, servers.length),
   });
   const instances = servers.map(
     ({ name, address }, index) =>

@@ -102,6 +102,7 @@ export async function declareAwsWitness(config: AwsWitnessConfig): Promise<AsInp
     peerKey: shared.peerKey,
     qdrantKey: shared.qdrantKey,
     vllmKey: shared.vllmKey,
+    repositoryKey: shared.repositoryKey,
     tsigKey: shared.tsigKey,
     storeAccounts: pulumi.secret(
       Object.fromEntries(
@@ -124,6 +125,7 @@ function replicate(config: AwsWitnessConfig, shared: SharedSecrets) {
       'client-key': shared.clientKey,
       'operator-key': shared.operatorKey,
       'peer-key': shared.peerKey,
+      'repository-key': shared.repositoryKey,
     },
     protect: settings.protectData,
   });

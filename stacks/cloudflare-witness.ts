@@ -42,6 +42,7 @@ export async function declareCloudflareWitness(
     peerKey: secrets.peerKey,
     qdrantKey: secrets.qdrantKey,
     vllmKey: secrets.vllmKey,
+    repositoryKey: secrets.repositoryKey,
     tsigKey: secrets.tsigKey,
     storeAccounts: pulumi.secret({}),
   };

@@ -72,6 +72,7 @@ const REFERENCED = {
   peerKey: 'SECRET-peer',
   qdrantKey: 'SECRET-qdrant',
   vllmKey: 'SECRET-vllm',
+  repositoryKey: 'SECRET-repository',
   tsigKey: 'SECRET-tsig',
   storeAccounts: { 'uk-primary': { accessKey: 'AKIA', secretKey: 'SECRET-store' } },
 };
@@ -173,6 +174,19 @@ describe('a site on AWS', () => {
       credentials: 'instance',
       destinations: [{ bucket: 'logs-eu' }, { bucket: 'logs-uk' }],
     });
+  });
+
+  it('has an instance for each of several addresses, which reach one another and nobody else on 6335', async () => {
+    const [uk, eu] = AWS_SITE.sites ?? [];
+    const addresses = ['203.0.113.10', '203.0.113.11'];
+    const { resources } = await declare({ ...AWS_SITE, sites: [{ ...uk, addresses }, eu] } as ConfigInput);
+    expect(ofType(resources, 'Instance').map(({ name }) => name)).toEqual(['uk-primary-1', 'uk-primary-2']);
+    const spec = ServerSpec.parse(contentOf(resources, 'desired-uk-primary-2-spec'));
+    expect(spec.agent?.servers).toMatchObject({ own: 'uk-primary-2', founder: false });
+    expect(spec.vectors?.cluster).toMatchObject({ address: addresses[1], founder: addresses[0] });
+    const rules = ofType(resources, 'SecurityGroupIngressRule').map(({ inputs }) => inputs);
+    const between = rules.filter((rule) => rule['fromPort'] === 6335);
+    expect(between.map((rule) => rule['cidrIpv4'])).toEqual(addresses.map((address) => `${address}/32`));
   });
 
   it('answers to health checks as one half of a failover record', async () => {

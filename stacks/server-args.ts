@@ -2,13 +2,14 @@ import type { ServerArgs } from '../components/server';
 import type { AgentBundle } from '../infra/bundle';
 import type { SiteConfig, WitnessConfig } from '../infra/config';
 
-/** How the stack's server is reached and what is installed on it. */
+/** How one of the stack's servers, the first unless said otherwise, is reached and what is installed on it. */
 export function serverArgs(
   config: SiteConfig | WitnessConfig,
   site: string,
   bundle: AgentBundle,
+  server = config.server,
 ): ServerArgs {
-  const { server, settings, secrets } = config;
+  const { settings, secrets } = config;
   return {
     site,
     server: server.name,

@@ -46,6 +46,7 @@ const REFERENCED = {
   peerKey: 'SECRET-peer',
   qdrantKey: 'SECRET-qdrant',
   vllmKey: 'SECRET-vllm',
+  repositoryKey: 'SECRET-repository',
   tsigKey: 'SECRET-tsig',
   storeAccounts: { 'uk-primary': { accessKey: 'site-uk-primary', secretKey: 'SECRET-store' } },
 };
@@ -130,6 +131,34 @@ describe('a site’s stack', () => {
     );
   });
 
+  it('declares every part again on a second server, which joins the cluster that the first began', async () => {
+    const [first] = SITE.servers ?? [];
+    if (first === undefined) throw new TypeError('a site has a server');
+    const config: ConfigInput = {
+      ...SITE,
+      servers: [first, { ...first, name: 'uk-2', address: '10.1.0.11' }],
+      sites: [
+        { site: 'uk-primary', host: 'uk.failover.test', addresses: ['10.1.0.10', '10.1.0.11'] },
+        { site: 'eu-standby', host: 'eu.failover.test', addresses: ['10.2.0.10'] },
+      ],
+    };
+    const { resources } = await record(site, world(config));
+    const { resources: alone } = await record(site, world(SITE));
+    const parts = graph(alone).map((line) => line.replaceAll('uk-1', 'uk-2'));
+    const further = parts.map((line) =>
+      line
+        .replace(/^stack \/ (?!uk-2)(\w+):/, 'stack / $1-uk-2:')
+        .replace(/^(?!stack|uk-2)(\w+) \//, '$1-uk-2 /'),
+    );
+    expect(graph(resources)).toEqual([...graph(alone), ...further].sort());
+    const { dependencies, inputs } = named(resources, 'vectors-uk-2', 'command:remote:Command');
+    expect(dependencies).toContain('vectors-uk-1');
+    expect(JSON.parse(String(inputs['stdin']))).toMatchObject({
+      server: { name: 'uk-2' },
+      vectors: { cluster: { address: '10.1.0.11', founder: '10.1.0.10' } },
+    });
+  });
+
   it('puts them in order, which is also the order of taking them away, backwards', async () => {
     const { resources } = await record(site, world(SITE));
     const order = [
@@ -169,6 +198,7 @@ describe('a site’s stack', () => {
       'peer-key': 'SECRET-peer',
       'qdrant-key': 'SECRET-qdrant',
       'vllm-key': 'SECRET-vllm',
+      'repository-key': 'SECRET-repository',
       'store-access-key': 'site-uk-primary',
       'store-secret-key': 'SECRET-store',
       'tls-certificate': files['uk.pem'],
@@ -342,6 +372,7 @@ describe('the witness’s stack', () => {
       'peerKey',
       'qdrantKey',
       'vllmKey',
+      'repositoryKey',
       'tsigKey',
       'storeAccounts',
     ] as const;

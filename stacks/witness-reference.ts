@@ -14,7 +14,8 @@ const Facts = WitnessOutputs.pick({
 });
 const OptionalFacts = WitnessOutputs.pick({ aws: true, route53: true });
 export type WitnessFacts = z.output<typeof Facts> & z.output<typeof OptionalFacts>;
-type SecretName = 'clientKey' | 'operatorKey' | 'peerKey' | 'qdrantKey' | 'vllmKey' | 'tsigKey';
+type SecretName =
+  'clientKey' | 'operatorKey' | 'peerKey' | 'qdrantKey' | 'vllmKey' | 'repositoryKey' | 'tsigKey';
 
 export class WitnessNotReadyError extends FailoverError {
   constructor(stackName: string, missing: string) {

@@ -63,6 +63,7 @@ export async function declareWitness(
     peerKey: secrets.peerKey,
     qdrantKey: secrets.qdrantKey,
     vllmKey: secrets.vllmKey,
+    repositoryKey: secrets.repositoryKey,
     tsigKey: secrets.tsigKey,
     storeAccounts: secrets.storeAccounts,
   };

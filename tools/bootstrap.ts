@@ -1,8 +1,9 @@
 /**
- * Gets everything that the project runs with: `npx ts-node --transpile-only tools/bootstrap.ts [engine|versitygw|drill-python|all]`.
+ * Gets everything that the project runs with: `npx ts-node --transpile-only tools/bootstrap.ts [engine|versitygw|restic|drill-python|all]`.
  * What is there already is left alone, so it can be run at any time.
  */
 import { ensureDrillPython } from './artifacts/drill-runtimes';
+import { ensureRestic } from './artifacts/restic';
 import { ensureVersitygw } from './artifacts/versitygw';
 import { cacheRoot, progress } from './cache';
 import { ensureEngine } from './engine';
@@ -16,6 +17,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     progress(`plugins ${plugins.join(', ')}: ${engine.home}/plugins`);
   },
   versitygw: async () => progress(`versitygw ${VERSIONS.versitygw}: ${await ensureVersitygw()}`),
+  restic: async () => progress(`restic ${VERSIONS.restic}: ${await ensureRestic()}`),
   'drill-python': async () => progress(`requests and httpx: ${await ensureDrillPython()}`),
 };
 

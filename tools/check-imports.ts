@@ -14,6 +14,7 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   infra: ['infra'],
   agent: ['agent', 'infra/contract'],
   scripts: ['scripts', 'infra/contract'],
+  bench: ['bench', 'agent', 'lab', 'tools', 'infra/contract'],
   lab: ['lab', 'tools', 'infra/contract'],
   tools: ['tools'],
 };

@@ -11,6 +11,7 @@ export const VERSIONS = {
   emulatedCloudflare: '6.22.1',
   moto: '5.2.5',
   versitygw: '1.8.0',
+  restic: '0.18.0',
   actionlint: '1.7.12',
 } as const;
 

@@ -19,6 +19,7 @@ import { applyLogs } from './sections/logs';
 import { applyTimers } from './sections/timers';
 import { applyVectors } from './sections/vectors';
 import { settleUnits } from './service';
+import { createWeights } from './weights';
 
 const APPLY: Record<SectionName, (context: SectionContext) => Promise<void>> = {
   credentials: applyCredentials,
@@ -33,7 +34,7 @@ const APPLY: Record<SectionName, (context: SectionContext) => Promise<void>> = {
   logs: applyLogs,
 };
 
-const REAL_SERVICES: Services = { objectStore: createObjectStoreAdmin };
+export const REAL_SERVICES: Services = { objectStore: createObjectStoreAdmin, weights: createWeights };
 
 /** Reads the document; an error names every problem by its path and quotes no value. */
 export function parseServerSpec(text: string): ServerSpec {

@@ -1,6 +1,7 @@
 import type { ArtifactSpec } from '../../infra/contract/site-spec';
 import type { Converger } from './converge';
 import { ArtifactMismatchError } from './errors';
+import { ensurePackages } from './packages';
 import { ARTIFACTS_DIRECTORY, STATE_DIRECTORY } from './paths';
 
 /** Path of the program on this server, checked against its hash; downloaded once where the spec gives an address. */
@@ -41,7 +42,16 @@ export async function ensureArtifact(
         'correct the pinned hash if the release was meant to change; otherwise do not use this file',
     );
   }
-  if (artifact.member !== undefined) {
+  if (artifact.url.endsWith('.bz2')) {
+    await ensurePackages(converger, { names: ['bzip2'] });
+    const unpacked = `${folder}/unpacked`;
+    const script = 'bzip2 --decompress --stdout "$1" > "$2" && chmod 755 "$2"';
+    await converger.command('sh', ['-c', script, 'sh', download, unpacked], {
+      what: `decompressing ${artifact.url}`,
+    });
+    await host.rename(unpacked, program);
+    await host.removeFile(download);
+  } else if (artifact.member !== undefined) {
     await converger.command('tar', ['-xzf', download, '-C', folder, artifact.member], {
       what: `unpacking ${artifact.member} of ${artifact.url}`,
     });

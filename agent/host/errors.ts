@@ -65,6 +65,11 @@ export class ModelMismatchError extends AgentError {
   readonly code = 'model-mismatch';
 }
 
+/** A new version of the weights has not been served by the standby yet. */
+export class ModelOrderError extends AgentError {
+  readonly code = 'model-order';
+}
+
 export class LockTimeoutError extends AgentError {
   readonly code = 'lock-timeout';
 }

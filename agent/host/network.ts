@@ -33,7 +33,7 @@ export function askLoopback(url: string, request: HttpRequest): Promise<HttpAnsw
       : http.request(url, options, answered);
     sent.on('timeout', () => sent.destroy(new Error(`no answer within ${request.timeoutSeconds} s`)));
     sent.on('error', reject);
-    sent.end();
+    sent.end(request.body);
   });
 }
 

@@ -44,6 +44,7 @@ export interface Listener {
 export interface HttpRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
   readonly timeoutSeconds: number;
 }
 

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { parseSums, SUMS_FILE } from '../../infra/contract/weights';
 import { ModelMismatchError } from './errors';
 import { hashFile } from './real-host';
 
@@ -8,15 +9,17 @@ import { hashFile } from './real-host';
  * not name are refused too, since an engine would load them.
  */
 export async function verifyModel(directory: string, expectedSha256: string): Promise<number> {
-  const sumsPath = path.join(directory, 'SHA256SUMS');
+  const sumsPath = path.join(directory, SUMS_FILE);
   const actual = await hashFile(sumsPath);
   if (actual !== expectedSha256) {
     throw new ModelMismatchError(
-      `${sumsPath} should have SHA-256 ${expectedSha256} and has ${actual}: copy the pinned version of the model here`,
+      `${sumsPath} should have SHA-256 ${expectedSha256} and has ${actual}: remove the folder and apply again, which pulls the pinned version`,
     );
   }
-  const wanted = parseSums(await fs.readFile(sumsPath, 'utf8'), sumsPath);
-  const present = (await listFiles(directory)).filter((file) => file !== 'SHA256SUMS');
+  const sums = parseSums(await fs.readFile(sumsPath, 'utf8'));
+  if (!sums.ok) throw new ModelMismatchError(`${sumsPath} is no list of weights: ${sums.problem}`);
+  const wanted = new Map(sums.files.map(({ path: file, sha256 }) => [file, sha256]));
+  const present = (await listFiles(directory)).filter((file) => file !== SUMS_FILE);
   const strangers = present.filter((file) => !wanted.has(file));
   if (strangers.length > 0) {
     throw new ModelMismatchError(
@@ -25,27 +28,17 @@ export async function verifyModel(directory: string, expectedSha256: string): Pr
   }
   for (const [file, sum] of wanted) {
     if (!present.includes(file))
-      throw new ModelMismatchError(`${directory} lacks ${file}: copy the model here again`);
+      throw new ModelMismatchError(
+        `${directory} lacks ${file}: remove ${directory} and apply again, which pulls it`,
+      );
     const has = await hashFile(path.join(directory, file));
     if (has !== sum) {
       throw new ModelMismatchError(
-        `${file} of ${directory} should have SHA-256 ${sum} and has ${has}: copy the model here again`,
+        `${file} of ${directory} should have SHA-256 ${sum} and has ${has}: remove ${directory} and apply again, which pulls it`,
       );
     }
   }
   return wanted.size;
-}
-
-function parseSums(text: string, sumsPath: string): Map<string, string> {
-  const sums = new Map<string, string>();
-  for (const line of text.split('\n').filter((each) => each !== '')) {
-    const match = /^([0-9a-f]{64}) [ *](?:\.\/)?(.+)$/.exec(line);
-    if (match?.[1] === undefined || match[2] === undefined) {
-      throw new ModelMismatchError(`${sumsPath} should hold lines as sha256sum prints them`);
-    }
-    sums.set(match[2], match[1]);
-  }
-  return sums;
 }
 
 async function listFiles(directory: string, below = ''): Promise<string[]> {

@@ -5,6 +5,7 @@ import {
   clearAlert,
   countSwitch,
   emit,
+  isOlder,
   newLease,
   persistNow,
   refuse,
@@ -124,7 +125,9 @@ function beginClaim(d: Draft): void {
   const entry = historyEntry(d, epoch);
   emit(d, 'claim-decided', `epoch ${epoch}, ${entry.cause}: ${entry.reason}`);
   const lease = newLease(d, epoch, s.config.site);
-  const needsSeq = remember(d, { pendingClaim: { lease, ifMatch, entry } });
+  const overNonce = observed.kind === 'lease' ? observed.lease.nonce : undefined;
+  const pendingClaim = { lease, ifMatch, entry, ...(overNonce === undefined ? {} : { overNonce }) };
+  const needsSeq = remember(d, { pendingClaim });
   s.claim = { approved: true, firstSentAt: null, needsSeq };
 }
 
@@ -183,11 +186,12 @@ export function claimDone(d: Draft, op: StoreOperation, result: WriteResult): vo
   if (pending === null) return;
   switch (result.kind) {
     case 'written':
-      claimLanded(d, result.etag, op.sentAt);
+      // Believed once a reading shows it: a store that forgets what it acknowledges would make two holders.
+      s.nextStoreAt = e.now;
       return;
     case 'conflict':
       // Whether an earlier try of the same write was the one that won, only reading tells.
-      s.nextStoreAt = e.now;
+      s.nextStoreAt = e.now + (op.sentAt > (s.claim?.firstSentAt ?? op.sentAt) ? retryAfterMs(s.config) : 0);
       return;
     case 'unknown':
       s.nextStoreAt = e.now + retryAfterMs(s.config);
@@ -205,7 +209,9 @@ export function judgeOpenClaim(d: Draft): boolean {
     return true;
   }
   const shown = observed.kind === 'lease' ? observed.etag : ABSENT;
-  if (shown !== pending.ifMatch) dropClaim(d, 'the lease has changed since, so that it can never happen');
+  const old = observed.kind === 'lease' && isOlder(observed.lease, pending.overNonce);
+  if (shown !== pending.ifMatch && !old)
+    dropClaim(d, 'the lease has changed since, so that it can never happen');
   return false;
 }
 

@@ -4,7 +4,7 @@
  */
 import { claimDone, expirePromotion, sendClaim } from './claim';
 import { alert, HISTORY_PAUSE_MS, clearAlert, emit, patchHold, persistNow, serial } from './draft';
-import { considerSickHandover, sendSwap, swapDone, swapVoided, syncDone, watchHandover } from './handover';
+import { considerSickHandover, sendSwap, swapDone, syncDone, watchHandover } from './handover';
 import { askPromise, renewalDone, sendRenewal } from './hold';
 import type { Action, Draft, LeaseConfig, LeaseEvent, LeaseState, WriteResult } from './model';
 import { readDone } from './observe';
@@ -145,8 +145,7 @@ function writeDone(d: Draft, id: number, result: WriteResult): void {
   if (op.purpose === 'claim') return claimDone(d, op, result);
   if (op.purpose === 'handover') return swapDone(d, op, result);
   if (s.handover?.phase === 'voiding') {
-    if (result.kind === 'written') return swapVoided(d, result.etag, op.sentAt);
-    s.handover = { ...s.handover, phase: 'swap-unknown' };
+    if (result.kind !== 'written') s.handover = { ...s.handover, phase: 'swap-unknown' };
   }
   renewalDone(d, op, result);
 }
@@ -224,7 +223,8 @@ function driveStore(d: Draft): void {
   if (sendSwap(d)) return;
   if (e.now < s.nextStoreAt) return;
   const { hold } = s;
-  if (hold === null || hold.etag === null || s.handover?.phase === 'swap-unknown') {
+  const toBeShown = hold?.unproven?.looked === false;
+  if (hold === null || hold.etag === null || toBeShown || s.handover?.phase === 'swap-unknown') {
     const op = serial(d);
     s.operation = { id: op, purpose: 'read', sentAt: e.now, nonce: null };
     d.actions.push({ type: 'read', op });

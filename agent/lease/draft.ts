@@ -60,6 +60,18 @@ export function newLease(d: Draft, epoch: number, holder: string): Lease {
 /** The site whose agent wrote this lease. */
 export const writerOf = (lease: Lease): string => lease.nonce.split('/')[0] ?? '';
 
+/**
+ * Was this lease in the store before the one with that nonce? Of one process's writes the numbers tell; and the first of
+ * an epoch that was handed over is not its holder's own. False where nothing tells.
+ */
+export function isOlder(lease: Lease, than: string | undefined): boolean {
+  if (than === undefined) return false;
+  const [writer, incarnation, number] = lease.nonce.split('/');
+  const [otherWriter, otherIncarnation, otherNumber] = than.split('/');
+  if (writer !== otherWriter) return otherWriter === lease.holder;
+  return incarnation === otherIncarnation && Number(number) < Number(otherNumber);
+}
+
 export function patchHold(d: Draft, change: Partial<Hold>): void {
   if (d.s.hold !== null) d.s.hold = { ...d.s.hold, ...change };
 }

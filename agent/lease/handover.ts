@@ -16,7 +16,7 @@ import {
   serial,
 } from './draft';
 import { patchHandover, patchHold, remember } from './draft';
-import { confirmHold, loseHold } from './hold';
+import { loseHold } from './hold';
 import type { Draft, Handover, HandoverPhase, StoreOperation, WriteResult } from './model';
 import { ABSENT } from './ports';
 import { retryAfterMs } from './timing';
@@ -165,7 +165,7 @@ function abort(d: Draft, code: string, message: string): void {
 export function sendSwap(d: Draft): boolean {
   const { hold, handover, config } = d.s;
   if (hold === null || handover === null || hold.etag === null || hold.etag === ABSENT) return false;
-  if (handover.phase !== 'swap' || !holdsLease(d.s, d.e.now)) return false;
+  if (handover.phase !== 'swap' || hold.provenEtag !== hold.etag || !holdsLease(d.s, d.e.now)) return false;
   if (d.e.now < handover.heldSince + config.marginMs) return false;
   const lease = newLease(d, hold.epoch + 1, config.peer);
   const entry: LeaseHistoryEntry = {
@@ -193,10 +193,9 @@ export function swapDone(d: Draft, op: StoreOperation, result: WriteResult): voi
   if (handover?.phase !== 'swap-sent') return;
   switch (result.kind) {
     case 'written':
-      landed(d);
-      return;
     case 'conflict':
-      // A repeated delivery of the same swap conflicts with the first one: only reading tells whether it happened.
+      // A repeated delivery of the same swap conflicts with the first one, and a store may forget what it has
+      // acknowledged: only reading tells whether it happened.
       patchHandover(d, { phase: 'swap-unknown' });
       patchHold(d, { etag: null });
       d.s.nextStoreAt = d.e.now;
@@ -228,19 +227,21 @@ export function judgeOpenSwap(d: Draft): boolean {
     return false;
   }
   if (etag === handover.swap.ifMatch) {
+    const again = handover.phase === 'voiding'; // what should have voided it is not shown: the store is slow to, or forgot
     patchHandover(d, { phase: 'voiding' });
-    patchHold(d, { etag });
-    d.s.nextStoreAt = d.e.now;
+    patchHold(d, { etag, unproven: null });
+    d.s.nextStoreAt = d.e.now + (again ? retryAfterMs(d.s.config) : 0);
     return true;
   }
-  abort(d, 'LEASE_CHANGED', 'the lease had changed when it was to be handed over');
-  return false;
-}
-
-/** A renewal on the ETag that the swap was conditional on: the swap can never happen now. */
-export function swapVoided(d: Draft, etag: string, sentAt: number): void {
+  if (!hold.ownWrites.some((write) => write.nonce === lease.nonce)) {
+    // Older than what the swap was conditional on: it says nothing.
+    patchHandover(d, { phase: 'swap-unknown' });
+    d.s.nextStoreAt = d.e.now + retryAfterMs(d.s.config);
+    return true;
+  }
+  // A renewal on the ETag that the swap was conditional on: the swap can never happen now.
   abort(d, 'STORE_UNREACHABLE', 'the witness did not answer in time and the hand-over was withdrawn');
-  confirmHold(d, etag, sentAt);
+  return false;
 }
 
 function landed(d: Draft): void {

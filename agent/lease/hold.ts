@@ -38,10 +38,12 @@ function startHold(d: Draft, epoch: number, etag: string, writtenAt: number | nu
   d.s.hold = {
     epoch,
     etag,
+    provenEtag: writtenAt === null ? null : etag,
     confirmed: writtenAt !== null,
     leaseDeadline: writtenAt === null ? -Infinity : holderDeadline(d.s.config, writtenAt),
     promiseDeadline: -Infinity,
     needsSeq,
+    unproven: null,
     ownWrites: [],
     troubled: false,
     lapseTold: true,
@@ -80,17 +82,32 @@ export function renewalDone(d: Draft, op: StoreOperation, result: WriteResult): 
   if (d.s.hold === null) return;
   switch (result.kind) {
     case 'written':
-      confirmHold(d, result.etag, op.sentAt);
+      toldOfWrite(d, op, result.etag);
       return;
     case 'conflict':
-      patchHold(d, { etag: null });
+      patchHold(d, { etag: null, unproven: null });
       d.s.nextStoreAt = d.e.now;
       return;
     case 'unknown':
-      patchHold(d, { etag: null, troubled: true });
+      patchHold(d, { etag: null, unproven: null, troubled: true });
       d.s.nextStoreAt = d.e.now + retryAfterMs(config);
       return;
   }
+}
+
+/**
+ * The store says that it has a write of ours. That is believed once a reading shows it, or a later write that was
+ * conditional on it succeeds: which this one has just done for the one before.
+ */
+export function toldOfWrite(d: Draft, op: StoreOperation, etag: string): void {
+  const { unproven } = d.s.hold ?? {};
+  if (unproven != null) confirmHold(d, unproven.etag, unproven.sentAt);
+  patchHold(d, {
+    etag,
+    unproven: { etag, sentAt: op.sentAt, looked: false },
+    ownWrites: [{ nonce: op.nonce ?? '', sentAt: op.sentAt }],
+  });
+  d.s.nextStoreAt = d.e.now;
 }
 
 /** A write of ours is in the store: the hold reaches on from the moment before it was sent. */
@@ -99,8 +116,10 @@ export function confirmHold(d: Draft, etag: string, sentAt: number): void {
   if (hold === null) return;
   patchHold(d, {
     etag,
+    provenEtag: etag,
     confirmed: true,
     leaseDeadline: Math.max(hold.leaseDeadline, holderDeadline(config, sentAt)),
+    unproven: null,
     ownWrites: [],
     troubled: false,
   });
@@ -124,8 +143,20 @@ export function holderReads(d: Draft, lease: Lease, etag: string): void {
     confirmHold(d, etag, own.sentAt);
     return;
   }
-  patchHold(d, { etag, troubled: false });
+  if (hold.unproven?.looked === false) {
+    notShown(d);
+    return;
+  }
+  patchHold(d, { etag, unproven: null, troubled: false });
   d.s.nextStoreAt = d.e.now;
+}
+
+/** A reading is old, or the store has forgotten what it acknowledged: a write conditional on that will tell which. */
+export function notShown(d: Draft): void {
+  const { hold } = d.s;
+  if (hold?.unproven == null) return;
+  patchHold(d, { unproven: { ...hold.unproven, looked: true }, troubled: true });
+  d.s.nextStoreAt = d.e.now + retryAfterMs(d.s.config);
 }
 
 /** The lease object is gone. Only a holder that is still within its time may write it again. */

@@ -41,6 +41,11 @@ export interface LeaseKeeperOptions {
   readonly clock?: Clock;
   readonly state: StatePort;
   readonly onEvent: (event: AgentEvent) => void;
+  /**
+   * Until when this process may act for its site, by the keeper's clock: where the site has several servers, one of them
+   * leads. @default for ever
+   */
+  readonly leadsUntil?: () => number;
 }
 
 interface Waiting {
@@ -88,7 +93,7 @@ export class LeaseKeeper {
 
   /** Asked before a write is forwarded and again before it is acknowledged; judged by the clock at this very moment. */
   isWritable(): boolean {
-    if (this.core === null || this.stopped || this.holds.size > 0) return false;
+    if (this.core === null || !this.mayAct() || this.holds.size > 0) return false;
     return isWritable(this.core, this.clock.now());
   }
 
@@ -102,14 +107,15 @@ export class LeaseKeeper {
 
   lease(): { readonly epoch: number; readonly holder: string } | null {
     const core = this.core;
-    if (core === null) return null;
+    if (core === null || this.clock.now() >= this.leadsUntil()) return null;
     if (core.hold !== null) return { epoch: core.hold.epoch, holder: this.config.site };
     if (core.observed?.kind !== 'lease') return null;
     return { epoch: core.observed.lease.epoch, holder: core.observed.lease.holder };
   }
 
   writableForSeconds(): number | null {
-    const deadline = this.core === null ? -Infinity : holdDeadline(this.core);
+    const held = this.core === null ? -Infinity : holdDeadline(this.core);
+    const deadline = Math.min(held, this.leadsUntil());
     return deadline === -Infinity ? null : Math.max(0, (deadline - this.clock.now()) / 1000);
   }
 
@@ -153,6 +159,7 @@ export class LeaseKeeper {
   onPromise(request: PromiseRequest): PromiseResponse {
     const id = ++this.requests;
     const actions = this.dispatch({ type: 'promise-asked', id, request });
+    if (!this.mayAct()) return { granted: false, epoch: request.epoch };
     const answer = actions.find((action) => action.type === 'promise-answer');
     return answer?.answer ?? { granted: false, epoch: 0 };
   }
@@ -237,6 +244,14 @@ export class LeaseKeeper {
     return result.actions;
   }
 
+  private leadsUntil(): number {
+    return this.options.leadsUntil?.() ?? Infinity;
+  }
+
+  private mayAct(): boolean {
+    return !this.stopped && this.clock.now() < this.leadsUntil();
+  }
+
   private ask(happening: (id: number) => Happening): Promise<SwitchResponse> {
     return new Promise((resolve, reject) => {
       this.started();
@@ -249,7 +264,14 @@ export class LeaseKeeper {
   private perform(action: Action): void {
     if (action.type === 'answer') this.answer(action);
     else if (action.type === 'emit') this.tell(action.kind, action.detail, action.epoch);
+    else if (action.type === 'write' && !this.mayAct()) this.withhold(action.op);
     else this.runner.perform(action);
+  }
+
+  /** What is not sent has not happened; the core takes it for lost, and reads. */
+  private withhold(op: number): void {
+    const result = { kind: 'unknown', detail: 'another server may lead this site' } as const;
+    void Promise.resolve().then(() => this.dispatch({ type: 'write-done', op, result }));
   }
 
   /** Answers when what the core wants to remember by now is on disk. */

@@ -16,7 +16,12 @@ const PersistedStateSchema = z.object({
   reprotectedEpoch: epoch.nullable(),
   reprotecting: z.boolean(),
   pendingClaim: z
-    .object({ lease: LeaseSchema, ifMatch: z.string().min(1), entry: HistoryEntrySchema })
+    .object({
+      lease: LeaseSchema,
+      ifMatch: z.string().min(1),
+      overNonce: z.string().optional(),
+      entry: HistoryEntrySchema,
+    })
     .nullable(),
   unwrittenHistory: z.array(HistoryEntrySchema),
   veto: z
@@ -24,6 +29,14 @@ const PersistedStateSchema = z.object({
     .nullable()
     .default(null),
 });
+
+/** A site's memory from outside; null when there is none yet. */
+export function readLineage(value: unknown, where: string): PersistedState | null {
+  if (value === null || value === undefined) return null;
+  const parsed = PersistedStateSchema.safeParse(value);
+  if (!parsed.success) throw new PersistedStateCorruptError(where, parsed.error);
+  return parsed.data;
+}
 
 export class LineageFile implements StatePort {
   constructor(private readonly file: string) {}

@@ -132,12 +132,16 @@ export interface Hold {
   readonly epoch: number;
   /** ETag to renew on; null when a write of unknown outcome makes reading necessary. */
   readonly etag: string | null;
+  /** ETag of the last write of this process that is known to have been in the store; a hand-over is conditional on it. */
+  readonly provenEtag: string | null;
   /** A write of this process has succeeded under this hold, so no older write can take it away any more. */
   readonly confirmed: boolean;
   readonly leaseDeadline: number;
   readonly promiseDeadline: number;
   /** Writable only once the memory of this number is on disk. */
   readonly needsSeq: number;
+  /** The store has acknowledged it, and nothing has shown it since; `looked` once a reading failed to. */
+  readonly unproven: { readonly etag: string; readonly sentAt: number; readonly looked: boolean } | null;
   /** Writes that may yet turn out to have happened. */
   readonly ownWrites: readonly { readonly nonce: string; readonly sentAt: number }[];
   /** The last store operation failed: the witness may be out of sight. */
@@ -146,17 +150,22 @@ export interface Hold {
   readonly lapseTold: boolean;
 }
 
-export type HandoverPhase =
+/** What a hand-over that goes well passes through, in order; each is told as an event before it begins. */
+export const HANDOVER_PHASES = [
   /** Publish and apply while writes go on. */
-  | 'pre-sync'
-  /** The last publish and apply; writes are held from here on. */
-  | 'final-sync'
+  'pre-sync',
   /** Asking the peer whether it can take over, before (`peer-check`) and after (`final-check`) the last sync. */
-  | 'peer-check'
-  | 'final-check'
+  'peer-check',
+  /** The last publish and apply; writes are held from here on. */
+  'final-sync',
+  'final-check',
   /** Decided; the compare-and-swap waits for the store to be free. */
-  | 'swap'
-  | 'swap-sent'
+  'swap',
+  'swap-sent',
+] as const;
+
+export type HandoverPhase =
+  | (typeof HANDOVER_PHASES)[number]
   | 'swap-unknown'
   /** It has not happened yet but could: a renewal makes sure that it never will. */
   | 'voiding';

@@ -2,7 +2,7 @@
 import { considerClaim, judgeOpenClaim } from './claim';
 import { alert, clearAlert, emit, learnEpoch, patchHold, writerOf } from './draft';
 import { judgeOpenSwap } from './handover';
-import { holderMissesLease, holderReads, loseHold, resume, takeUp } from './hold';
+import { holderMissesLease, holderReads, loseHold, notShown, resume, takeUp } from './hold';
 import { lineageReason } from './lineage';
 import type { Draft, Observed, ReadResult, StoreOperation } from './model';
 import { pollEveryMs, retryAfterMs } from './timing';
@@ -17,6 +17,7 @@ export function readDone(d: Draft, op: StoreOperation, result: ReadResult): void
       s.nextStoreAt = e.now + retryAfterMs(s.config);
       if (result.kind === 'corrupt') alert(d, 'LEASE_CORRUPT', result.detail);
       patchHold(d, { troubled: true });
+      notShown(d);
       return;
     case 'absent':
       if (isOutdated(d, op, 0)) return;
@@ -96,6 +97,7 @@ function goneBack(d: Draft, epoch: number): void {
   s.witness = 'unknown';
   s.nextStoreAt = e.now + pollEveryMs(s.config);
   patchHold(d, { troubled: true });
+  notShown(d);
   alert(
     d,
     'LEASE_WENT_BACK',

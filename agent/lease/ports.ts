@@ -71,6 +71,8 @@ export interface PendingClaim {
   readonly lease: Lease;
   /** ETag that the claim is conditional on, or {@link ABSENT}. */
   readonly ifMatch: string;
+  /** Nonce of the lease that it would replace: what is older than that says nothing about the claim. */
+  readonly overNonce?: string | undefined;
   readonly entry: LeaseHistoryEntry;
 }
 

@@ -8,7 +8,7 @@ import { canonicalJson } from './snapshots/hashing';
 import type { Publisher } from './snapshots/publish';
 import type { Staging } from './snapshots/staging';
 import type { SnapshotStore } from './snapshots/store';
-import { ageOf, anchorAge } from './state/age';
+import { UNKNOWN_AGE, ageOf, anchorAge } from './state/age';
 import type { Ledger } from './state/ledger';
 import type { Parity } from './readiness';
 
@@ -73,8 +73,8 @@ export class Background {
 
   async learnPeerParity(parity: Parity): Promise<void> {
     const { ledger } = this.options;
-    const { configHash, modelSha256, qdrantVersion } = parity;
-    const seen = { configHash, modelSha256, qdrantVersion };
+    const { configHash, modelSha256, replacesModelSha256, qdrantVersion } = parity;
+    const seen = { configHash, modelSha256, replacesModelSha256, qdrantVersion };
     if (canonicalJson(ledger.state.peerParity) !== canonicalJson(seen))
       await ledger.update({ peerParity: seen });
   }
@@ -168,7 +168,9 @@ export class Background {
 
   private async storedAge(site: string, id: string) {
     const { manifest, ageSeconds } = await this.options.store.readManifest(site, id);
-    return anchorAge(this.options.clock, ageSeconds + manifest.capturedSeconds);
+    return ageSeconds === null
+      ? UNKNOWN_AGE
+      : anchorAge(this.options.clock, ageSeconds + manifest.capturedSeconds);
   }
 
   /** What has come by an apply; half of one says nothing. */
@@ -190,6 +192,7 @@ export class Background {
     const { keeper, ledger, operations } = this.options;
     if (this.resumed || keeper.lease() === null || operations.busy !== null) return;
     this.resumed = true;
+    if (ledger.state.rewinding !== null && heldEpoch(keeper) !== null) await operations.resumeRestore();
     const state = keeper.state();
     if (state === 're-protecting') {
       await operations.reprotect({

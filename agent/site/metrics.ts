@@ -4,6 +4,7 @@ import { CANARY_PARTS, SITE_STATES, type AgentEvent, type Health } from '../../i
 import type { GatewayCounters } from './gateway/write-gateway';
 import type { KeeperPort } from './ports';
 import type { SiteView } from './site-view';
+import { DIRECTIONS, type Transfers } from './snapshots/transfers';
 
 export interface MetricsOptions {
   readonly site: string;
@@ -13,6 +14,7 @@ export interface MetricsOptions {
   /** Writes acknowledged since the data of the last publish was cut. */
   readonly unpublishedWrites: () => number;
   readonly rpoSeconds: number;
+  readonly transfers?: Transfers;
 }
 
 const ENDS: Partial<Record<AgentEvent['kind'], { operation: string; result: string }>> = {
@@ -58,6 +60,7 @@ export class Metrics {
       registers,
     });
     gauges(registry, options);
+    if (options.transfers !== undefined) transferCounters(registry, options.transfers);
   }
 
   gateway(): GatewayCounters {
@@ -77,6 +80,23 @@ export class Metrics {
   async text(): Promise<{ type: string; content: string }> {
     return { type: this.registry.contentType, content: await this.registry.metrics() };
   }
+}
+
+function transferCounters(registry: Registry, transfers: Transfers): void {
+  const counter = (unit: 'bytes' | 'seconds', help: string): void => {
+    new Counter({
+      name: `failover_replication_${unit}_total`,
+      help,
+      labelNames: ['operation'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const operation of DIRECTIONS) this.inc({ operation }, transfers.total(operation)[unit]);
+      },
+    });
+  };
+  counter('bytes', 'Sent by publishes after deduplication and compression; written to disk by applies');
+  counter('seconds', 'Time that these transfers took');
 }
 
 function gauges(registry: Registry, options: MetricsOptions): void {

@@ -42,12 +42,17 @@ beforeEach(async () => {
     keeper,
     ledger,
     clock,
-    publisher: { publish: (final = false) => (published.push(final), publishWork()) },
+    publisher: {
+      publish: (final = false) => (published.push(final), publishWork()),
+      hurry: () => undefined,
+    },
     applier: {
       apply: (request: ApplyRequest = {}) => (applied.push(request), applyWork()),
       stop: (reason) => void stops.push(reason),
+      stopUnlessTouching: (reason) => void stops.push(`unless touching: ${reason}`),
       allow: () => void stops.push('allow'),
     },
+    rewinder: { rewind: async () => INFO, resume: async () => null },
     peer: { apply: (id) => peerWork(id) },
     record: () => undefined,
   });
@@ -126,7 +131,8 @@ describe('promoting', () => {
     open();
     await applying;
     expect(await promoting).toEqual({ epoch: 2, holder: 'uk' });
-    expect(stops).toEqual(['this site is being promoted', 'allow']);
+    const reason = 'this site is being promoted';
+    expect(stops).toEqual([`unless touching: ${reason}`, reason, 'allow']);
   });
 
   it('refuses a second switch while one is under way', async () => {

@@ -5,6 +5,7 @@ import type {
   PromoteRequest,
   PublishInfo,
   ReprotectRequest,
+  RestoreRequest,
   SwitchRequest,
   SwitchResponse,
 } from '../../infra/contract/agent-api';
@@ -12,15 +13,17 @@ import { SkippedError, messageOf } from './errors';
 import type { KeeperPort, RecordEvent, SiteClock } from './ports';
 import type { Applier, ApplyRequest } from './snapshots/apply';
 import type { Publisher } from './snapshots/publish';
+import type { Rewinder } from './snapshots/rewind';
 import type { Ledger } from './state/ledger';
 
-export type Busy = 'publish' | 'apply' | 'switch';
+export type Busy = 'publish' | 'apply' | 'restore' | 'switch';
 
 export interface OperationsOptions {
   readonly site: string;
   readonly keeper: KeeperPort;
-  readonly publisher: Pick<Publisher, 'publish'>;
-  readonly applier: Pick<Applier, 'apply' | 'stop' | 'allow'>;
+  readonly publisher: Pick<Publisher, 'publish' | 'hurry'>;
+  readonly applier: Pick<Applier, 'apply' | 'stop' | 'stopUnlessTouching' | 'allow'>;
+  readonly rewinder: Pick<Rewinder, 'rewind' | 'resume'>;
   readonly peer: { apply(publishId: string, timeoutMs: number): Promise<PublishInfo> };
   readonly ledger: Ledger;
   readonly clock: SiteClock;
@@ -50,6 +53,17 @@ export class Operations {
     return this.exclusively('apply', () => this.options.applier.apply());
   }
 
+  /** The service's data becomes that of an earlier publish. */
+  async restore(request: RestoreRequest): Promise<PublishInfo> {
+    this.refuseWhenBusy();
+    return this.exclusively('restore', () => this.options.rewinder.rewind(request));
+  }
+
+  async resumeRestore(): Promise<PublishInfo | null> {
+    this.refuseWhenBusy();
+    return this.exclusively('restore', () => this.options.rewinder.resume());
+  }
+
   /** For the holder's last sync: waits for a running apply, then makes sure of exactly this publish. */
   async applyExactly(publishId: string): Promise<PublishInfo> {
     await this.idle();
@@ -75,14 +89,16 @@ export class Operations {
   async promote(request: PromoteRequest): Promise<SwitchResponse> {
     const { applier, keeper } = this.options;
     return this.whileSwitching(async () => {
-      if (!(await this.idle(PROMOTE_WAIT_MS))) {
-        throw new SkippedError(
-          'APPLYING',
-          'A publish is being put into Qdrant; promoting now would leave half of it. Try again.',
-        );
-      }
-      applier.stop('this site is being promoted');
+      const reason = 'this site is being promoted';
       try {
+        applier.stopUnlessTouching(reason);
+        if (!(await this.idle(PROMOTE_WAIT_MS))) {
+          throw new SkippedError(
+            'APPLYING',
+            'A publish is being put into Qdrant; promoting now would leave half of it. Try again.',
+          );
+        }
+        applier.stop(reason);
         return await keeper.promote(request);
       } finally {
         applier.allow();
@@ -111,6 +127,7 @@ export class Operations {
 
   private async sync(endsAt: number): Promise<PublishInfo> {
     const { keeper, publisher, peer, ledger, clock, record } = this.options;
+    publisher.hurry();
     if (!(await this.idle(endsAt - clock.monotonicMs())))
       throw new SkippedError('BUSY', 'Another publish did not end in time.');
     const writesRefused = !keeper.isWritable();

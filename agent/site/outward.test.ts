@@ -41,6 +41,7 @@ beforeEach(async () => {
       staging: join(staging, site, 'failover-staging'),
       leaseStore: () => lease,
       snapshotStore: () => snapshots,
+      parts: snapshots,
       qdrantVersion: qdrant.version,
       outward: {
         dnsRecord: {

@@ -21,6 +21,7 @@ export interface OutwardOptions {
     SiteView,
     | 'promotable'
     | 'canaryViews'
+    | 'otherServers'
     | 'dataAgeSeconds'
     | 'publishedAgeSeconds'
     | 'holds'
@@ -115,6 +116,7 @@ export class Outward {
         lease: keeper.lease(),
         promotable: view.promotable(),
         canary: view.canaryViews(),
+        otherServers: view.otherServers(),
         engineRestarts: view.engineRestarts(),
         dataAgeSeconds: view.dataAgeSeconds(),
         publishedAgeSeconds: view.publishedAgeSeconds(),

@@ -47,6 +47,27 @@ describe('readiness', () => {
   });
 });
 
+describe('promotable while the weights change over', () => {
+  const next = { ...PARITY, modelSha256: 'n', replacesModelSha256: 'm' };
+
+  it('is so on the site that is ahead, and on the one behind, by the word of the newer configuration', () => {
+    expect(reasons({ parity: next })).toEqual([]);
+    expect(reasons({ peerParity: next })).toEqual([]);
+    expect(reasons({ parity: next, peerParity: next })).toEqual([]);
+  });
+
+  it('is not so with weights that nobody said would follow these', () => {
+    const other = { ...PARITY, modelSha256: 'x' };
+    expect(reasons({ parity: next, peerParity: other })).toEqual(['MODEL_MISMATCH']);
+    expect(reasons({ parity: other, peerParity: next })).toEqual(['MODEL_MISMATCH']);
+  });
+
+  it('excuses no other difference', () => {
+    expect(reasons({ parity: { ...next, configHash: 'd' } })).toEqual(['CONFIG_MISMATCH']);
+    expect(reasons({ peerParity: { ...next, qdrantVersion: '1.18.4' } })).toEqual(['QDRANT_MISMATCH']);
+  });
+});
+
 describe('promotable', () => {
   it('is so when nothing speaks against it', () => {
     expect(reasons({})).toEqual([]);

@@ -38,6 +38,8 @@ export function notReadyReasons(facts: ReadyFacts): Reason[] {
 export interface Parity {
   readonly configHash: string;
   readonly modelSha256: string;
+  /** The version before, while sites change over. */
+  readonly replacesModelSha256?: string | undefined;
   readonly qdrantVersion: string;
 }
 
@@ -113,7 +115,10 @@ function dataReasons(facts: PromotableFacts): Reason[] {
   }
   if (dataAgeSeconds === null) {
     return [
-      { code: 'DATA_AGE_UNKNOWN', message: `The age of ${applied.id} is unknown until the store answers.` },
+      {
+        code: 'DATA_AGE_UNKNOWN',
+        message: `The age of ${applied.id} is unknown until the store can tell it.`,
+      },
     ];
   }
   if (dataAgeSeconds > rpoSeconds) {
@@ -145,7 +150,8 @@ function parityReasons(facts: PromotableFacts): Reason[] {
     });
   } else {
     differ('CONFIG_MISMATCH', 'The configuration hash', parity.configHash, peerParity.configHash);
-    differ('MODEL_MISMATCH', 'The model', parity.modelSha256, peerParity.modelSha256);
+    if (!changingOver(parity, peerParity))
+      differ('MODEL_MISMATCH', 'The model', parity.modelSha256, peerParity.modelSha256);
     differ('QDRANT_MISMATCH', "Qdrant's version", parity.qdrantVersion, peerParity.qdrantVersion);
   }
   if (runningQdrant !== null && runningQdrant !== parity.qdrantVersion) {
@@ -155,6 +161,11 @@ function parityReasons(facts: PromotableFacts): Reason[] {
     });
   }
   return reasons;
+}
+
+/** One site serves a version that the other's is configured to replace: the service goes on with either. */
+function changingOver(one: Parity, other: Parity): boolean {
+  return one.replacesModelSha256 === other.modelSha256 || other.replacesModelSha256 === one.modelSha256;
 }
 
 function canaryReasons(canary: CanaryFacts): Reason[] {

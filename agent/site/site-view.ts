@@ -1,6 +1,5 @@
 /** Everything that can be asked of this site, from what is known already: no call waits for anything. */
 import {
-  CANARY_PARTS,
   type AgentEvent,
   type CanaryPart,
   type CanaryStatus,
@@ -11,6 +10,7 @@ import {
   type PromotableResponse,
   type ReadyzResponse,
   type Reason,
+  type StandingRequest,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
@@ -37,6 +37,10 @@ export interface SiteViewOptions {
   readonly clock: SiteClock;
   readonly canary: Readonly<Record<CanaryPart, () => CanaryView>>;
   readonly engineRestarts: Pick<EngineRestart, 'recovering' | 'view'>;
+  /** Another server of this site that is well in this part, or null. */
+  readonly wellBeside?: (part: CanaryPart) => string | null;
+  /** Who leads the site, and what its other servers say of themselves. */
+  readonly servers?: () => NonNullable<StatusResponse['servers']>;
   readonly isApplying: () => boolean;
   readonly busy: () => Busy | null;
   readonly versions: () => RunningVersions;
@@ -75,7 +79,7 @@ export class SiteView {
       site: spec.site,
       state: keeper.state(),
       witness: keeper.witness(),
-      canary: this.canaryViews(),
+      canary: this.siteCanary(),
       parity: spec.parity,
       peerParity,
       runningQdrant: this.options.versions().qdrant,
@@ -100,7 +104,7 @@ export class SiteView {
   }
 
   canaryHealth(): { health: Health; since: number } {
-    const views = CANARY_PARTS.map((part) => this.options.canary[part]());
+    const views = Object.values(this.siteCanary());
     const health = worst(views.map((view) => view.health));
     return {
       health,
@@ -111,6 +115,10 @@ export class SiteView {
   /** A restarted engine is given time; what else may be failing is not mended by it. */
   recovering(): boolean {
     return this.options.engineRestarts.recovering() && this.options.canary.vectors().health !== 'failing';
+  }
+
+  otherServers(): readonly StandingRequest[] {
+    return this.options.servers?.().others ?? [];
   }
 
   engineRestarts(): EngineRestartsView {
@@ -134,16 +142,23 @@ export class SiteView {
     const peer = keeper.peer();
     const publishedAge = this.publishedAgeSeconds();
     const dataAge = this.dataAgeSeconds();
+    const servers = this.options.servers?.();
     const heartbeat = this.options.heartbeat();
     return {
       site: spec.site,
+      ...(servers === undefined ? {} : { servers }),
       state: keeper.state(),
       ready: this.readyz().ready,
       writable: keeper.isWritable(),
       lease: keeper.lease(),
       writableForSeconds: keeper.writableForSeconds(),
       witness: keeper.witness(),
-      peer: { health: peer.health, state: peer.state, promotable: peer.promotable },
+      peer: {
+        health: peer.health,
+        state: peer.state,
+        promotable: peer.promotable,
+        modelSha256: ledger.state.peerParity?.modelSha256 ?? null,
+      },
       canary: {
         inference: shown(canary.inference()),
         vectors: shown(canary.vectors()),
@@ -189,6 +204,17 @@ export class SiteView {
     if (ready === this.wasReady) return;
     this.wasReady = ready;
     this.options.record(ready ? 'ready' : 'not-ready', reasons.map((reason) => reason.message).join(' '));
+  }
+
+  /** A part that one of the site's servers is well in is well: the edges pass requests on to that server. */
+  private siteCanary(): Readonly<Record<CanaryPart, CanaryView>> {
+    const { canary, wellBeside } = this.options;
+    const of = (part: CanaryPart): CanaryView => {
+      const own = canary[part]();
+      const other = own.health === 'healthy' ? null : (wellBeside?.(part) ?? null);
+      return other === null ? own : { ...own, health: 'healthy', detail: `${other} is well` };
+    };
+    return { inference: of('inference'), vectors: of('vectors'), edge: of('edge') };
   }
 
   canaryViews(): CanaryFacts {

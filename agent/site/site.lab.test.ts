@@ -1,6 +1,6 @@
 /**
  * Two site agents with real servers beside them: Qdrant (QDRANT_BIN or the toolchain's) and an S3 store
- * (VERSITYGW_BIN or the toolchain's). Run with `npx jest --testRegex 'agent/site/.*lab.test' --testPathIgnorePatterns node_modules`.
+ * (VERSITYGW_BIN or the toolchain's), with restic (RESTIC_BIN or the toolchain's) between them. Run with `npx jest --config jest.lab.config.js agent/site`.
  */
 import { join } from 'node:path';
 import { S3LeaseStore } from '../lease';
@@ -19,13 +19,16 @@ import {
   type Pair,
 } from './testing/failover-story';
 import { RealQdrant, findQdrant } from './testing/real-qdrant';
+import { findRestic, testRestic } from './testing/restic';
 import { KEYS, TestSite, eventually } from './testing/two-sites';
 
 jest.setTimeout(180_000);
 
 const versitygw = findVersitygw();
 const qdrant = findQdrant();
-const suite = versitygw === undefined || qdrant === undefined ? describe.skip : describe;
+const restic = findRestic();
+const suite =
+  versitygw === undefined || qdrant === undefined || restic === undefined ? describe.skip : describe;
 
 suite('two sites with a real Qdrant and a real object store', () => {
   let server: Versitygw;
@@ -46,6 +49,11 @@ suite('two sites with a real Qdrant and a real object store', () => {
         staging: join(real.snapshots, 'failover-staging'),
         leaseStore: () => new S3LeaseStore({ ...store, bucket: 'failover-lease', requestTimeoutMs: 300 }),
         snapshotStore: () => new S3SnapshotStore({ ...store, bucket: 'failover-snapshots' }),
+        parts: testRestic(
+          site,
+          { endpoint: server.endpoint, bucket: 'failover-snapshots' },
+          { program: restic ?? '', root: join(real.snapshots, 'failover-parts') },
+        ).parts,
         qdrantVersion: await real.client.version(),
       });
       servers.set(made, real);

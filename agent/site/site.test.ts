@@ -40,6 +40,7 @@ beforeEach(async () => {
       staging: join(staging, site, 'failover-staging'),
       leaseStore: () => lease,
       snapshotStore: () => snapshots,
+      parts: snapshots,
       qdrantVersion: qdrant.version,
     });
     qdrants.set(made, qdrant);

@@ -3,22 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import {
   AGENT_PORT,
-  EDGE_PORT,
   GATEWAY_PORT,
   HEARTBEAT_COLLECTION,
+  type StandingResponse,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
-import { ENGINE_RESTART_REQUEST } from '../../infra/contract/server-paths';
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
 import { LeaseKeeper, LineageFile, type LeaseStore } from '../lease';
+import type { Leadership } from '../leadership';
 import type { Logger } from '../shared/logger';
 import { routes } from './api/routes';
 import { ApiServer } from './api/server';
 import { Background } from './background';
-import { Canary, type CanaryOptions } from './canary/canary';
-import { EdgeProbe } from './canary/edge-probe';
-import { InferenceProbe } from './canary/inference-probe';
-import { VectorsProbe } from './canary/vectors-probe';
+import { canaries } from './canary/canaries';
 import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { Digests } from './digest/digests';
@@ -29,6 +26,7 @@ import { WriteGate } from './gateway/write-gate';
 import { OWN_KEY_HEADER, WriteGateway } from './gateway/write-gateway';
 import { HEARTBEAT_SECONDS, Heartbeat } from './heartbeat/heartbeat';
 import { heartbeatMetrics } from './heartbeat/heartbeat-metrics';
+import { messageOf } from './errors';
 import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
 import { Operations } from './operations';
@@ -36,18 +34,26 @@ import { Outward } from './outward';
 import { PeerClient } from './peer/client';
 import { heldEpoch, type RecordEvent, type SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
-import { EngineRestart } from './recovery/engine-restart';
-import { RestartLog } from './recovery/restart-log';
-import { RestartRequest } from './recovery/restart-request';
+import { engineRestartOf } from './recovery/of-server';
+import { ServerReports } from './servers/reports';
+import { serverRoutes } from './servers/routes';
+import { SharedLineage } from './servers/shared-lineage';
 import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
+import { catalogue } from './snapshots/catalogue';
+import { Rewinder } from './snapshots/rewind';
 import { Staging } from './snapshots/staging';
+import type { PartStore } from './snapshots/parts';
 import type { SnapshotStore } from './snapshots/store';
+import type { Transfers } from './snapshots/transfers';
 import { siteClock } from './state/clock';
 import { WatchedLineage } from './state/watched-lineage';
 import { EventLog } from './state/event-log';
 import { Ledger } from './state/ledger';
+
+/** What another server said of itself counts for so many of its probes. */
+const REPORT_FRESH_INTERVALS = 3;
 
 export interface SiteFolders {
   /** The agent's own state. */
@@ -62,14 +68,22 @@ export interface SiteOptions {
   readonly spec: SiteAgentSpec;
   readonly credentials: Credentials;
   readonly folders: SiteFolders;
-  readonly stores: { readonly lease: LeaseStore; readonly snapshots: SnapshotStore };
+  readonly stores: {
+    readonly lease: LeaseStore;
+    readonly snapshots: SnapshotStore;
+    readonly parts: PartStore;
+  };
   readonly logger: Logger;
+  /** What the part store has moved. */
+  readonly transfers?: Transfers;
   readonly agentVersion: string;
   readonly ports?: { readonly agent: number; readonly gateway: number };
   readonly peerOrigin?: (address: string) => string;
   /** In place of the edge on this server's port 443. */
   readonly probeEdge?: () => Promise<ProbeResult>;
   readonly clock?: SiteClock;
+  /** Where the site has several servers: this one leads, until it says otherwise. */
+  readonly leadership?: Leadership;
   /** How often the holder writes its heartbeat; 0 never. */
   readonly heartbeatSeconds?: number;
   readonly step?: {
@@ -90,7 +104,13 @@ export interface Site {
 export async function startSite(options: SiteOptions): Promise<Site> {
   const { spec, credentials, folders, stores, logger } = options;
   const clock = options.clock ?? siteClock();
-  const ledger = await Ledger.open(join(folders.state, 'ledger.json'));
+  const { leadership } = options;
+  const ledger =
+    leadership === undefined
+      ? await Ledger.open(join(folders.state, 'ledger.json'))
+      : Ledger.kept(leadership.recall('ledger'), `the memory of ${spec.site}`, (state) =>
+          leadership.remember('ledger', state),
+        );
   const events = new EventLog({
     site: spec.site,
     clock,
@@ -116,11 +136,20 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
     ...(options.peerOrigin === undefined ? {} : { origin: options.peerOrigin }),
   });
-  const lineage = new WatchedLineage(new LineageFile(join(folders.state, 'lineage.json')));
+  const lineage = new WatchedLineage(
+    leadership === undefined
+      ? new LineageFile(join(folders.state, 'lineage.json'))
+      : new SharedLineage(leadership, spec.site),
+  );
   const askPeer = async (): Promise<StatusResponse> => {
     const status = await peer.status();
     heartbeat.peerReported(status.heartbeat);
-    await background.learnPeerParity(status.parity);
+    try {
+      await background.learnPeerParity(status.parity);
+    } catch (error) {
+      // Known here at once; what the peer says counts whether or not it could be written down.
+      record('alert', `the peer's versions could not be remembered: ${messageOf(error)}`);
+    }
     return status;
   };
   const keeper: LeaseKeeper = new LeaseKeeper({
@@ -135,6 +164,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
       finalSync: (deadlineMs) => operations.finalSync(deadlineMs),
     },
     state: lineage,
+    ...(leadership === undefined ? {} : { leadsUntil: () => leadership.leadsUntil() }),
     onEvent: (event) => {
       events.push(event);
       outward.onEvent(event);
@@ -154,6 +184,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const publisher = new Publisher({
     spec,
     store: stores.snapshots,
+    parts: stores.parts,
     qdrant,
     gate,
     keeper,
@@ -168,6 +199,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const applier = new Applier({
     spec,
     store: stores.snapshots,
+    parts: stores.parts,
     qdrant,
     staging,
     keeper,
@@ -181,34 +213,42 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     divergedFolder: join(folders.state, 'diverged'),
     ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
   });
+  const rewinder = new Rewinder({
+    spec,
+    store: stores.snapshots,
+    parts: stores.parts,
+    qdrant,
+    staging,
+    keeper,
+    ledger,
+    publisher,
+    record,
+    replaced: (names) => names.forEach((name) => digests.tracker.markWhole(name)),
+  });
   const operations = new Operations({
     site: spec.site,
     keeper,
     publisher,
     applier,
+    rewinder,
     peer,
     ledger,
     clock,
     record,
   });
-  const isApplying = (): boolean => applier.isTouching;
-  const engineRestart = new EngineRestart({
-    switching: spec.switching,
-    startTimeoutSeconds: spec.inference.startTimeoutSeconds,
-    failureThreshold: spec.canary.failureThreshold,
-    log: await RestartLog.open(join(folders.state, 'engine-restarts.json'), clock),
-    clock,
-    request: new RestartRequest(join(folders.requests, ENGINE_RESTART_REQUEST)),
-    record,
-  });
-  const { inferenceProbe, inference, vectors, edge } = canaries(
-    options,
+  const isApplying = (): boolean => applier.isTouching || rewinder.isUnderWay;
+  const reports = new ServerReports(clock, REPORT_FRESH_INTERVALS * spec.canary.intervalSeconds * 1000);
+  const engineRestart = await engineRestartOf({ spec, folders, clock, record });
+  const { inferenceProbe, inference, vectors, edge } = canaries({
+    spec,
+    vllmKey: credentials.vllmKey,
     clock,
     qdrant,
     isApplying,
     engineRestart,
     record,
-  );
+    ...(options.probeEdge === undefined ? {} : { probeEdge: options.probeEdge }),
+  });
   const ownKey = randomUUID();
   const ownWrites = new LoopbackGatewayWriter({
     port: () => ports.gateway,
@@ -247,6 +287,10 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     canary: { inference: () => inference.view(), vectors: () => vectors.view(), edge: () => edge.view() },
     engineRestarts: engineRestart,
+    wellBeside: (part) => reports.wellIn(part),
+    ...(leadership === undefined || spec.servers === undefined
+      ? {}
+      : { servers: () => serversOf(leadership, spec.servers, reports) }),
     isApplying,
     busy: () => operations.busy,
     versions: () => ({ agent: options.agentVersion, ...background.versions }),
@@ -274,6 +318,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     gate,
     unpublishedWrites: () => publisher.unpublishedWrites,
     rpoSeconds: spec.snapshots.rpoSeconds,
+    ...(options.transfers === undefined ? {} : { transfers: options.transfers }),
   });
   outward.measure(metrics.registry);
   digests.measure(metrics.registry);
@@ -298,23 +343,47 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
     qdrant,
-    isWritable: () => keeper.isWritable(),
+    isWritable: () => keeper.isWritable() && !isApplying(),
     gatewayPort: () => ports.gateway,
     apiKey: credentials.qdrantKey,
   });
   const api = new ApiServer({
     logger,
     keys: { operator: new KeyCheck([credentials.operatorKey]), peer: new KeyCheck([credentials.peerKey]) },
-    routes: routes({
-      view,
-      keeper,
-      operations,
-      peerSite: spec.peer.site,
-      digests: digests.digester,
-      diverged: diverged.archive,
-      merge: (request) => diverged.merge(request),
-      metrics: async () => ({ status: 200, text: await metrics.text() }),
-    }),
+    routes: [
+      ...routes({
+        view,
+        keeper,
+        operations,
+        peerSite: spec.peer.site,
+        publishes: () => catalogue(stores.snapshots, [spec.site, spec.peer.site]),
+        digests: digests.digester,
+        diverged: diverged.archive,
+        merge: (request) => diverged.merge(request),
+        metrics: async () => ({ status: 200, text: await metrics.text() }),
+      }),
+      ...(leadership === undefined
+        ? []
+        : serverRoutes({
+            facts: () => view.edgeFacts(),
+            leads: () => leadership.leads,
+            onPromise: (from, term) => leadership.onPromise(from, term),
+            standing: (report) => {
+              reports.note(report);
+              return standingOf();
+            },
+          })),
+    ],
+  });
+  const standingOf = (): StandingResponse => ({
+    leader: spec.servers?.own ?? spec.site,
+    term: leadership?.term ?? 0,
+    state: keeper.state(),
+    holder: keeper.lease()?.holder ?? null,
+    writable: keeper.isWritable(),
+    holdsForSeconds: keeper.writableForSeconds() ?? 0,
+    peer: keeper.peer().health,
+    applying: isApplying(),
   });
 
   const wanted = options.ports ?? { agent: AGENT_PORT, gateway: GATEWAY_PORT };
@@ -364,61 +433,14 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   };
 }
 
-function canaries(
-  options: SiteOptions,
-  clock: SiteClock,
-  qdrant: QdrantClient,
-  isApplying: () => boolean,
-  engineRestart: EngineRestart,
-  record: RecordEvent,
-) {
-  const { spec, credentials } = options;
-  const { canary } = spec;
-  const timeoutMs = canary.timeoutSeconds * 1000;
-  const settleMs = Math.min(1_000, timeoutMs / 2);
-  const inferenceProbe = new InferenceProbe({
-    port: spec.inference.port,
-    model: spec.inference.modelName,
-    apiKey: credentials.vllmKey,
-    timeoutMs,
-    settleMs,
-  });
-  const vectorsProbe = new VectorsProbe({ qdrant, timeoutMs, isApplying });
-  const edgeProbe = new EdgeProbe({
-    siteHost: spec.siteHost,
-    port: EDGE_PORT,
-    timeoutMs,
-    ...(spec.caCertificate === undefined ? {} : { caCertificate: spec.caCertificate }),
-  });
-  const build = (
-    name: string,
-    maxProbeMs: number,
-    probe: () => ReturnType<VectorsProbe['probe']>,
-    onProbe: CanaryOptions['onProbe'],
-  ): Canary =>
-    new Canary({
-      name,
-      intervalMs: canary.intervalSeconds * 1000,
-      maxProbeMs,
-      rules: canary,
-      clock,
-      probe,
-      ...(onProbe === undefined ? {} : { onProbe }),
-      onChange: (health, before, detail) => {
-        if (health === 'failing') record('canary-failing', detail);
-        if (health === 'healthy' && before === 'failing') record('canary-recovered', detail);
-      },
-    });
+function serversOf(
+  leadership: Pick<Leadership, 'term'>,
+  servers: SiteAgentSpec['servers'],
+  reports: ServerReports,
+): NonNullable<StatusResponse['servers']> {
   return {
-    inferenceProbe,
-    // One missed deadline, then two readings of the metrics.
-    inference: build(
-      'inference',
-      timeoutMs + settleMs + 2_000,
-      () => inferenceProbe.probe(),
-      (result, health, before) => engineRestart.onProbe(result, health, before),
-    ),
-    vectors: build('vectors', 2 * timeoutMs, () => vectorsProbe.probe(), undefined),
-    edge: build('edge', timeoutMs, options.probeEdge ?? (() => edgeProbe.probe()), undefined),
+    leader: servers?.own ?? '',
+    term: leadership.term ?? 0,
+    others: reports.of((servers?.others ?? []).map(({ name }) => name)),
   };
 }

@@ -1,5 +1,6 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { CLUSTER_PORT } from '../../infra/specs/names';
 
 export interface SiteNetworkArgs {
   readonly region: string;
@@ -7,8 +8,10 @@ export interface SiteNetworkArgs {
   readonly cidr: string;
   /** Two availability zones of the region. */
   readonly zones: readonly [string, string];
-  /** Networks that may reach 443; nothing else is open. */
+  /** Networks that may reach 443. */
   readonly clientCidrs: readonly string[];
+  /** The site's own servers where it has several: their Qdrant nodes reach one another. Nothing else is open. */
+  readonly siblingCidrs?: readonly string[];
 }
 
 /** A VPC over two zones with public subnets, and the one security group of its servers: 443 in, all out. */
@@ -59,28 +62,35 @@ export class SiteNetwork extends pulumi.ComponentResource {
     this.registerOutputs({ vpcId: this.vpcId, securityGroupId: this.securityGroupId });
   }
 
-  private securityGroup(name: string, { region, clientCidrs }: SiteNetworkArgs): pulumi.Output<string> {
+  private securityGroup(
+    name: string,
+    { region, clientCidrs, siblingCidrs }: SiteNetworkArgs,
+  ): pulumi.Output<string> {
     const child = { parent: this };
     const group = new aws.ec2.SecurityGroup(
       `${name}-servers`,
       { region, vpcId: this.vpcId, description: 'Servers of the site: HTTPS in, anything out' },
       child,
     );
-    for (const cidr of clientCidrs) {
-      new aws.vpc.SecurityGroupIngressRule(
-        `${name}-https-${cidr.replace(/[^0-9a-f]+/gi, '-')}`,
-        {
-          region,
-          securityGroupId: group.id,
-          description: 'HTTPS to the edge',
-          ipProtocol: 'tcp',
-          fromPort: 443,
-          toPort: 443,
-          ...(cidr.includes(':') ? { cidrIpv6: cidr } : { cidrIpv4: cidr }),
-        },
-        child,
-      );
-    }
+    const letIn = (what: string, description: string, port: number, cidrs: readonly string[]): void => {
+      for (const cidr of cidrs) {
+        new aws.vpc.SecurityGroupIngressRule(
+          `${name}-${what}-${cidr.replace(/[^0-9a-f]+/gi, '-')}`,
+          {
+            region,
+            securityGroupId: group.id,
+            description,
+            ipProtocol: 'tcp',
+            fromPort: port,
+            toPort: port,
+            ...(cidr.includes(':') ? { cidrIpv6: cidr } : { cidrIpv4: cidr }),
+          },
+          child,
+        );
+      }
+    };
+    letIn('https', 'HTTPS to the edge', 443, clientCidrs);
+    letIn('cluster', 'Between the nodes of Qdrant', CLUSTER_PORT, siblingCidrs ?? []);
     new aws.vpc.SecurityGroupEgressRule(
       `${name}-out`,
       {

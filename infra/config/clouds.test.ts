@@ -53,6 +53,11 @@ describe('stacks on AWS', () => {
     expect(parse({ ...config }, files)).toMatchObject(expected);
   });
 
+  it('may have an instance for each of several addresses', () => {
+    const sites = [{ ...UK, addresses: ['203.0.113.10', '203.0.113.11'] }, EU];
+    expect(() => parse({ ...AWS_SITE, sites }, files)).not.toThrow();
+  });
+
   it('may stand beside a site on dedicated servers', () => {
     const sites = [{ ...UK, platform: 'dedicated', region: '' }, EU];
     const { servers, sshPrivateKeyFile } = SITE;
@@ -78,20 +83,15 @@ describe('stacks on AWS', () => {
     ['an image that is none', { awsAmi: 'latest' }, 'awsAmi'],
     ['servers that the stack makes itself', { servers: SITE.servers }, 'servers'],
     [
-      'several servers, which are not built yet',
-      { sites: [{ ...UK, addresses: ['203.0.113.10', '203.0.113.11'] }, EU] },
-      'sites',
-    ],
-    [
       'a Python environment in place of a container',
       { inferenceRuntime: 'venv', inferenceImage: '', inferenceVenvPath: '/opt/vllm' },
       'inferenceRuntime',
     ],
     ['logs that are locked for longer than they are kept', { awsLogLockDays: 91 }, 'awsLogLockDays'],
-    ['weights on the disk that goes with the instance', { modelPath: '/srv/models/tiny' }, 'modelPath'],
-    ['weights beside the data volume', { modelPath: '/srv/failover-models/tiny' }, 'modelPath'],
-    ['weights that only seem to lie on it', { modelPath: '/srv/failover/../models' }, 'modelPath'],
-    ['weights in place of the volume', { modelPath: '/srv/failover/' }, 'modelPath'],
+    ['weights on the disk that goes with the instance', { modelsFolder: '/srv/models/tiny' }, 'modelsFolder'],
+    ['weights beside the data volume', { modelsFolder: '/srv/failover-models/tiny' }, 'modelsFolder'],
+    ['weights that only seem to lie on it', { modelsFolder: '/srv/failover/../models' }, 'modelsFolder'],
+    ['weights in place of the volume', { modelsFolder: '/srv/failover/' }, 'modelsFolder'],
     ['a GPU that cannot hold the model', { modelGib: 30 }, 'awsInstanceType'],
     [
       'a nameserver on a witness that has no server',
@@ -110,13 +110,13 @@ describe('stacks on AWS', () => {
   });
 
   it('says where weights belong, and leaves it to dedicated servers where they have them', () => {
-    const modelPath = '/srv/models/tiny';
-    expect(() => parse({ ...AWS_SITE, modelPath }, files)).toThrow(
-      'failover:modelPath: got "/srv/models/tiny"; allowed: a folder below /srv/failover on aws, where the data volume is: ' +
+    const modelsFolder = '/srv/models/tiny';
+    expect(() => parse({ ...AWS_SITE, modelsFolder }, files)).toThrow(
+      'failover:modelsFolder: got "/srv/models/tiny"; allowed: a folder below /srv/failover on aws, where the data volume is: ' +
         'what lies elsewhere goes with the instance.',
     );
-    expect(parse({ ...SITE, modelPath }, files)).toMatchObject({ settings: { modelPath } });
-    expect(parse({ ...AWS_WITNESS, modelPath }, files)).toMatchObject({ platform: 'aws' });
+    expect(parse({ ...SITE, modelsFolder }, files)).toMatchObject({ settings: { modelsFolder } });
+    expect(parse({ ...AWS_WITNESS, modelsFolder }, files)).toMatchObject({ platform: 'aws' });
   });
 
   it.each([

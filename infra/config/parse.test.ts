@@ -95,7 +95,7 @@ describe('an error', () => {
   });
 
   it('says "nothing" instead of an empty value', () => {
-    expect(refusal({ ...SITE, modelPath: '' }).message).toContain('failover:modelPath: got nothing;');
+    expect(refusal({ ...SITE, modelsFolder: '' }).message).toContain('failover:modelsFolder: got nothing;');
   });
 });
 
@@ -123,8 +123,19 @@ describe('what a stack is', () => {
     ['an unknown DNS provider', { dnsProvider: 'bind' }, 'dnsProvider'],
     ['a stack without a server', { servers: [] }, 'servers'],
     [
-      'several servers, which are not built yet',
+      'more servers than the site has addresses',
       { servers: ['a', 'b'].map((name) => ({ name, address: `${name}.test`, hostKey: hostKey() })) },
+      'servers',
+    ],
+    [
+      'one server twice',
+      {
+        servers: ['a', 'a'].map((name) => ({ name, address: `${name}.test`, hostKey: hostKey() })),
+        sites: SITE.sites?.map((site) => ({
+          ...site,
+          addresses: [...site.addresses, `${site.addresses[0]}1`],
+        })),
+      },
       'servers',
     ],
     [
@@ -245,7 +256,8 @@ describe('timings', () => {
     ],
     ['a probe that outlasts its interval', { probeTimeoutSeconds: 11 }, 'probeTimeoutSeconds'],
     ['trap 24: coming back as easily as failing', { probeRecoveryThreshold: 6 }, 'probeRecoveryThreshold'],
-    ['copies that overlap', { publishIntervalSeconds: 200 }, 'copyEstimateSeconds'],
+    ['copies that overlap', { publishIntervalSeconds: 100 }, 'copyEstimateSeconds'],
+    ['publishes less than once an hour', { publishIntervalSeconds: 3601 }, 'publishIntervalSeconds'],
   ])('refuses %s', (_what, change, key) => {
     expect(refusesOnly(change)).toMatchObject({ key });
   });
@@ -253,18 +265,18 @@ describe('timings', () => {
   it('refuses an RTO that the timings exceed, with each sum written out', () => {
     const { problems } = refusal({ ...SITE, rtoSeconds: 100, switchingMode: 'automatic' });
     expect(problems.map(({ allowed }) => allowed)).toEqual([
-      'at least 120.015 with these timings, for losing a region: 30.015 (lease runs out on any clock) + ' +
-        '10 (standby looks at the lease) + 10 (standby claims the lease) + 10 (nameserver checks readiness) + ' +
-        '60 (cached answers expire) = 120.015 s',
-      'at least 210 with these timings, for a sick holder: 65 (canary fails often enough) + 20 (local engine restart gets its chance) + ' +
+      'at least 125.015 with these timings, for losing a region: 30.015 (lease runs out on any clock) + ' +
+        '10 (standby looks at the lease) + 15 (standby claims the lease) + 10 (nameserver checks readiness) + ' +
+        '60 (cached answers expire) = 125.015 s',
+      'at least 215 with these timings, for a sick holder: 65 (canary fails often enough) + 20 (local engine restart gets its chance) + ' +
         '30 (last publish and apply) + 5 (writes on their way end) + 10 (standby looks at the lease) + ' +
-        '10 (standby claims the lease) + 10 (nameserver checks readiness) + 60 (cached answers expire) = 210 s',
+        '15 (standby claims the lease) + 10 (nameserver checks readiness) + 60 (cached answers expire) = 215 s',
     ]);
   });
 
   it('refuses an RPO that the timings exceed, with the sum written out', () => {
-    expect(refusesOnly({ rpoSeconds: 600 }).allowed).toBe(
-      'at least 1260 with these timings: 900 (publish interval) + 60 (apply interval) + 300 (copy, estimated) = 1260 s',
+    expect(refusesOnly({ rpoSeconds: 400 }).allowed).toBe(
+      'at least 480 with these timings: 300 (publish interval) + 60 (apply interval) + 120 (copy, estimated) = 480 s',
     );
   });
 
@@ -305,7 +317,13 @@ describe('software', () => {
   });
 
   it('asks a witness for its store and not for a model', () => {
-    const bare = { modelName: '', modelPath: '', modelSha256: '', qdrantArtifact: '', inferenceVenvPath: '' };
+    const bare = {
+      modelName: '',
+      modelsFolder: '',
+      modelSha256: '',
+      qdrantArtifact: '',
+      inferenceVenvPath: '',
+    };
     expect(() => parse({ ...WITNESS, ...bare }, files)).not.toThrow();
     expect(refusesOnly({ versitygwArtifact: '' }, WITNESS)).toMatchObject({ key: 'versitygwArtifact' });
   });

@@ -24,7 +24,9 @@ interface ParsedCommon {
 }
 interface OnServers {
   readonly platform: 'dedicated';
+  /** The first server; a witness has no other. */
   readonly server: ServerConfig;
+  readonly servers: readonly ServerConfig[];
 }
 interface OnAws {
   readonly platform: 'aws';
@@ -99,5 +101,5 @@ function hostingOf(config: FlatConfig): OnServers | OnAws {
   if (platformOf(config) === 'aws') return { platform: 'aws' };
   const server = config.servers[0];
   if (server === undefined) brokenRule();
-  return { platform: 'dedicated', server };
+  return { platform: 'dedicated', server, servers: config.servers };
 }

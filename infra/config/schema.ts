@@ -90,8 +90,13 @@ export const ConfigSchema = z.strictObject({
   inferenceMemoryMax: memoryOrUnset().default(''),
   generationTimeoutSeconds: seconds(10, 86_400).default(3600),
   modelName: textOrUnset(/^\S+$/, 'a name without spaces').default(''),
-  modelPath: serverPathOrUnset().default(''),
   modelSha256: sha256OrUnset().default(''),
+  modelReplacesSha256: sha256OrUnset().default(''),
+  modelKnownPrompt: z.string({ error: 'a text' }).default(''),
+  modelKnownAnswer: z.string({ error: 'a text' }).default(''),
+  modelRolloutOrder: oneOf(['standby-first', 'any']).default('standby-first'),
+  modelPullMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 1_000_000).default(500),
+  modelsFolder: serverPathOrUnset().default('/var/lib/failover-models'),
 
   // Vectors and object store: programs that Debian does not package.
   qdrantVersion: textOrUnset(/^\d+\.\d+\.\d+$/, 'a version such as 1.18.3').default('1.18.3'),
@@ -99,6 +104,12 @@ export const ConfigSchema = z.strictObject({
   qdrantArtifactSha256: sha256OrUnset().default(''),
   qdrantArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
   qdrantMemoryMax: memoryOrUnset().default(''),
+  resticArtifact: artifactOrUnset().default(
+    'https://github.com/restic/restic/releases/download/v0.18.0/restic_0.18.0_linux_amd64.bz2',
+  ),
+  resticArtifactSha256: sha256OrUnset().default(
+    '98f6dd8bf5b59058d04bfd8dab58e196cc2a680666ccee90275a3b722374438e',
+  ),
   versitygwArtifact: artifactOrUnset().default(''),
   versitygwArtifactSha256: sha256OrUnset().default(''),
   versitygwArtifactMember: textOrUnset(/^[^/\s]\S*$/, "a file's path inside the archive").default(''),
@@ -163,11 +174,14 @@ export const ConfigSchema = z.strictObject({
   dnsCheckIntervalSeconds: seconds(1, 300).default(10),
 
   // Replication.
-  publishIntervalSeconds: seconds(5, 86_400).default(900),
+  publishIntervalSeconds: seconds(5, 3600).default(300),
   applyIntervalSeconds: seconds(1, 86_400).default(60),
-  copyEstimateSeconds: seconds(0, 86_400).default(300),
-  publishesRetained: wholeNumber('publishes', 2, 10_000).default(48),
+  copyEstimateSeconds: seconds(0, 86_400).default(120),
+  historyAllHours: wholeNumber('hours', 1, 720).default(2),
+  historyHourlyHours: wholeNumber('hours', 0, 8760).default(48),
+  historyDailyDays: wholeNumber('days', 0, 3650).default(31),
   holdWritesSeconds: seconds(1, 60).default(5),
+  replicationMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 100_000).default(500),
 
   // Objectives, checked at preview.
   rtoSeconds: seconds(1).default(300),

@@ -3,7 +3,8 @@
  *
  * The agent listens on 127.0.0.1 only; the edge passes these paths through on 443. Who may call what:
  * `/readyz` anyone; `/promotable`, `/status`, `/metrics`, `/failover/*` the operator key; `/peer/*` the peer key,
- * each as `Authorization: Bearer <key>`. `/edge/*` is for the local HAProxy and not passed through.
+ * each as `Authorization: Bearer <key>`. `/edge/*` is for the local HAProxy and not passed through. Where a site has several
+ * servers, `/server/*` is for the others of the same site, and all but `/readyz` and `/metrics` is the leader's.
  */
 
 /** Agent API on loopback. */
@@ -18,6 +19,8 @@ export const HEARTBEAT_COLLECTION = 'failover-heartbeat';
 
 /** Set by an edge that passes a request to its peer, with its site's name; a request that has it is never passed on again. */
 export const VIA_HEADER = 'x-failover-via';
+/** Set by an edge that passes a request to another server of its site; one that has it stays where it is. */
+export const HOP_HEADER = 'x-failover-hop';
 /** Site that served the response. */
 export const SITE_HEADER = 'x-failover-site';
 /** Lease epoch under which a write was acknowledged. */
@@ -93,6 +96,7 @@ export interface AgentEvent {
   readonly site: string;
   readonly kind:
     | 'started'
+    | 'leader'
     | 'canary-failing'
     | 'canary-recovered'
     | 'engine-restart'
@@ -166,6 +170,34 @@ export interface AlertsStatus {
 export const CANARY_PARTS = ['inference', 'vectors', 'edge'] as const;
 export type CanaryPart = (typeof CANARY_PARTS)[number];
 
+/** POST /server/standing: what a server of a site with several tells its leader of itself, ... */
+export interface StandingRequest {
+  readonly server: string;
+  readonly canary: Readonly<Record<CanaryPart, Health>>;
+}
+/** ... and what the leader answers. All other servers answer 503. */
+export interface StandingResponse {
+  readonly leader: string;
+  readonly term: number;
+  readonly state: SiteState;
+  readonly holder: string | null;
+  readonly writable: boolean;
+  /** The site holds the lease for at least so long from when this was asked; 0 when it does not. */
+  readonly holdsForSeconds: number;
+  /** As the leader sees the other site. */
+  readonly peer: Health;
+  /** A publish is being put into the site's Qdrant, during which reads of it may fail. */
+  readonly applying: boolean;
+}
+/** POST /server/promise: a leader that cannot reach the witness asks the others not to begin to lead. */
+export interface ServerPromiseRequest {
+  readonly from: string;
+  readonly term: number;
+}
+export interface ServerPromiseResponse {
+  readonly granted: boolean;
+}
+
 export interface CanaryStatus {
   readonly health: Health;
   readonly ageSeconds: number | null;
@@ -228,6 +260,12 @@ export interface ProposalStatus {
 /** GET /status and GET /peer/status. */
 export interface StatusResponse {
   readonly site: string;
+  /** Where the site has several: who leads it and answers this, and what the others last said of themselves. */
+  readonly servers?: {
+    readonly leader: string;
+    readonly term: number;
+    readonly others: readonly StandingRequest[];
+  };
   readonly state: SiteState;
   readonly ready: boolean;
   readonly writable: boolean;
@@ -239,6 +277,8 @@ export interface StatusResponse {
     readonly health: Health;
     readonly state: SiteState | null;
     readonly promotable: boolean | null;
+    /** The weights that it served when it was last seen; null when it never was. */
+    readonly modelSha256?: string | null;
   };
   readonly canary: Readonly<Record<CanaryPart, CanaryStatus>>;
   readonly promotable: PromotableResponse;
@@ -246,11 +286,13 @@ export interface StatusResponse {
   readonly published: (PublishInfo & { readonly ageSeconds: number }) | null;
   /** Last publish applied and verified here. `dataAgeSeconds` is what would be lost by promoting this site now. */
   readonly applied: (PublishInfo & { readonly dataAgeSeconds: number }) | null;
-  readonly busy: 'publish' | 'apply' | 'switch' | null;
+  readonly busy: 'publish' | 'apply' | 'restore' | 'switch' | null;
   readonly versions: { readonly agent: string; readonly qdrant: string | null; readonly vllm: string | null };
   readonly parity: {
     readonly configHash: string;
     readonly modelSha256: string;
+    /** The version before, while sites change over. */
+    readonly replacesModelSha256?: string | undefined;
     readonly qdrantVersion: string;
   };
   readonly switching: {
@@ -305,6 +347,28 @@ export interface SwitchResponse {
 /** POST /failover/apply → PublishInfo, or 409 {skipped} when there is nothing to apply or this site may not. */
 export interface SkippedResponse {
   readonly skipped: Reason;
+}
+
+/** One of GET /failover/publishes: what can be restored, newest first. */
+export interface PublishListing extends PublishInfo {
+  /** By the publisher's clock, ISO 8601. */
+  readonly at: string;
+  /** It is the one that `latest` names. */
+  readonly latest: boolean;
+}
+export interface PublishesResponse {
+  readonly publishes: readonly PublishListing[];
+}
+
+/**
+ * POST /failover/restore, to the holder: the service's data is to be that of an earlier publish. → PublishInfo of the
+ * publish that then carries it to the standby, or 409 {skipped}.
+ */
+export interface RestoreRequest {
+  /** A publish's id, or an ISO 8601 time: the newest publish up to then. */
+  readonly at: string;
+  readonly by: string;
+  readonly reason: string;
 }
 
 /** POST /peer/promise: "you may go on without the witness". */

@@ -2,7 +2,16 @@
 import type { AlertTargetKind } from './outward-spec';
 import type { CredentialName, SiteAgentSpec } from './site-spec';
 
-const KEYS: readonly CredentialName[] = ['operator-key', 'peer-key', 'qdrant-key', 'vllm-key'];
+/** The agent hands the file on, not its content. */
+export const REPOSITORY_KEY = 'repository-key' satisfies CredentialName;
+
+const KEYS: readonly CredentialName[] = [
+  'operator-key',
+  'peer-key',
+  'qdrant-key',
+  'vllm-key',
+  REPOSITORY_KEY,
+];
 const STORE_ACCOUNT: readonly CredentialName[] = ['store-access-key', 'store-secret-key'];
 
 export const DNS_TOKEN: CredentialName = 'dns-token';

@@ -19,7 +19,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex')
 /** Where a server finds a program that Debian does not package. `sha256` is checked before it is used. */
 export const ArtifactSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('path'), path: z.string().startsWith('/'), sha256: sha256.optional() }),
-  /** A plain executable or a .tar.gz that holds one at `member`. */
+  /** A plain executable, one compressed as .bz2, or a .tar.gz that holds one at `member`. */
   z.strictObject({ kind: z.literal('url'), url: z.url(), sha256, member: z.string().optional() }),
 ]);
 
@@ -30,6 +30,7 @@ export const CREDENTIALS = [
   'peer-key', // site to site: /peer/*
   'qdrant-key', // edge and agent to Qdrant
   'vllm-key', // edge and agent to vLLM
+  'repository-key', // encrypts what is published; the same at all sites
   'store-access-key', // this server's account at the object store
   'store-secret-key',
   'store-root-secret', // witness: root account of the object store
@@ -58,6 +59,33 @@ export const FirewallSpec = z.strictObject({
   ),
 });
 
+/** Where weights are pulled from, and how: `infra/contract/weights.ts`. */
+const ModelSpec = z.strictObject({
+  /** Name that clients ask for (`--served-model-name`). */
+  name: z.string().min(1),
+  /** Folder below which each version has its own. */
+  folder: z.string().startsWith('/'),
+  /** SHA-256 of the version's SHA256SUMS file, which lists every file of it. */
+  sha256,
+  /** The version before, while sites change over: either site may take over from the other with one or the other. */
+  replacesSha256: sha256.optional(),
+  /** What a version must go on with, greedily, before it counts as serving. */
+  knownAnswer: z.strictObject({ prompt: z.string().min(1), answer: z.string().min(1) }).optional(),
+  /** Whether the lease's holder may change its version before its peer serves the new one. */
+  rolloutOrder: z.enum(['standby-first', 'any']).default('standby-first'),
+  store: z.strictObject({
+    endpoint: z.url(),
+    region: z.string(),
+    bucket: z.string(),
+    /** account: the credentials `store-access-key` and `store-secret-key`; instance: the EC2 instance's role. */
+    credentials: z.enum(['account', 'instance']).default('account'),
+    /** PEM of the authority that its certificate chains to; absent: the system's authorities. */
+    caCertificate: z.string().optional(),
+    /** Bound on pulling; 0 is none. */
+    maxMbitPerSecond: z.number().int().nonnegative().default(500),
+  }),
+});
+
 export const InferenceSpec = z.strictObject({
   runtime: z.discriminatedUnion('kind', [
     /** Production: a digest-pinned image run by podman with the NVIDIA container toolkit (CDI). */
@@ -69,13 +97,7 @@ export const InferenceSpec = z.strictObject({
     /** A Python environment that holds vLLM already: CPU machines. */
     z.strictObject({ kind: z.literal('venv'), path: z.string().startsWith('/') }),
   ]),
-  model: z.strictObject({
-    /** Name that clients ask for (`--served-model-name`). */
-    name: z.string().min(1),
-    path: z.string().startsWith('/'),
-    /** SHA-256 of the model folder's SHA256SUMS file, which lists every file of it. */
-    sha256,
-  }),
+  model: ModelSpec,
   port: port.default(8000),
   extraArgs: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.string()).default({}),
@@ -86,11 +108,39 @@ export const InferenceSpec = z.strictObject({
   memoryMax: z.string().optional(),
 });
 
+export const VectorsCluster = z.strictObject({
+  /** This node's address, by which the others reach it. */
+  address: z.string(),
+  /** Address of the node that the cluster begins with; the others join by it. */
+  founder: z.string(),
+  /** Between nodes. */
+  port,
+  /** Of each shard, in a collection that does not say otherwise. */
+  replicas: z.number().int().positive(),
+});
+
+/** The other servers of a site, as one of them reaches them: each at its own address, all by the site's name. */
+export const OtherServers = z
+  .array(z.strictObject({ name: z.string().regex(/^[a-z0-9-]+$/), address: z.string() }))
+  .min(1);
+
+/** One of a site's several servers, as its agent knows itself. */
+export const AgentServers = z.strictObject({
+  own: z.string(),
+  /** True on exactly one server: its memory is the site's when there is no other yet. */
+  founder: z.boolean(),
+  /** That Qdrant keeps of each shard. */
+  replicas: z.number().int().positive(),
+  others: OtherServers,
+});
+
 export const VectorsSpec = z.strictObject({
   runtime: ArtifactSpec,
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   port: port.default(6333),
   memoryMax: z.string().optional(),
+  /** Absent on a site's only server: one node, on loopback. */
+  cluster: VectorsCluster.optional(),
 });
 
 export const EdgeSpec = z.strictObject({
@@ -113,6 +163,8 @@ export const EdgeSpec = z.strictObject({
   /** PEM of the certificate authority that the peers' and the witness's certificates chain to; absent: the system's. */
   caCertificate: z.string().optional(),
   peer: z.strictObject({ host: z.string(), addresses: z.array(z.string()).min(1) }),
+  /** Absent on a site's only server. */
+  others: OtherServers.optional(),
   inferencePort: port.default(8000),
   vectorsPort: port.default(6333),
   /** A single generation may stream for this long. */
@@ -130,6 +182,8 @@ export const SiteAgentSpec = z.strictObject({
   siteHost: z.string(), // uk.example.com
   peer: z.strictObject({ site: z.string(), host: z.string(), addresses: z.array(z.string()).min(1) }),
   caCertificate: z.string().optional(),
+  /** Absent on a site's only server, which leads its site for ever. */
+  servers: AgentServers.optional(),
   /** True on exactly one site: it takes the very first lease; afterwards the value means nothing. */
   initialHolder: z.boolean(),
   lease: z.strictObject({
@@ -174,13 +228,29 @@ export const SiteAgentSpec = z.strictObject({
   }),
   snapshots: z.strictObject({
     rpoSeconds: seconds,
-    /** Publishes kept; the one `latest` names is never removed. */
-    retain: z.number().int().min(2),
+    /** Which publishes are kept: all of some hours, then one an hour, then one a day, counted back from the newest. */
+    history: z
+      .strictObject({
+        allHours: z.number().int().min(1),
+        hourlyHours: z.number().int().nonnegative(),
+        dailyDays: z.number().int().nonnegative(),
+      })
+      .default({ allHours: 2, hourlyHours: 48, dailyDays: 31 }),
     /** Longest that writes are held while snapshots are cut; past it they go on and counts become bounds. */
     holdWritesSeconds: seconds.default(5),
+    /** Bound on what a publish sends and, separately, on what an apply receives; 0 is none. */
+    maxMbitPerSecond: z.number().int().nonnegative().default(500),
   }),
+  /** The backup engine that keeps the publishes. */
+  restic: ArtifactSpec,
   /** What must be the same on both sites before one may take over from the other. */
-  parity: z.strictObject({ configHash: z.string(), modelSha256: sha256, qdrantVersion: z.string() }),
+  parity: z.strictObject({
+    configHash: z.string(),
+    modelSha256: sha256,
+    /** The version before, while sites change over. */
+    replacesModelSha256: sha256.optional(),
+    qdrantVersion: z.string(),
+  }),
   inference: z.strictObject({
     port,
     modelName: z.string(),
@@ -303,6 +373,9 @@ export type CredentialsSpec = z.output<typeof CredentialsSpec>;
 export type FirewallSpec = z.output<typeof FirewallSpec>;
 export type InferenceSpec = z.output<typeof InferenceSpec>;
 export type VectorsSpec = z.output<typeof VectorsSpec>;
+export type VectorsCluster = z.output<typeof VectorsCluster>;
+export type OtherServers = z.output<typeof OtherServers>;
+export type AgentServers = z.output<typeof AgentServers>;
 export type EdgeSpec = z.output<typeof EdgeSpec>;
 export type SiteAgentSpec = z.output<typeof SiteAgentSpec>;
 export type SwitchingMode = z.output<typeof SwitchingMode>;

@@ -102,6 +102,7 @@ export const WitnessOutputs = z.object({
   peerKey: z.string(),
   qdrantKey: z.string(),
   vllmKey: z.string(),
+  repositoryKey: z.string(),
   tsigKey: z.string(),
   /** Per site: its account at the object store. */
   storeAccounts: z.record(z.string(), z.object({ accessKey: z.string(), secretKey: z.string() })),

@@ -1,15 +1,22 @@
 /** What each nameserver must look like with dnsProvider powerdns: the witness's, and one at every dedicated site. */
+import { isIP } from 'node:net';
 import type { SiteEntry } from '../config/parse';
 import type { FlatConfig } from '../config/schema';
 import { DnsSpec } from '../contract/site-spec';
 import { TSIG_NAME } from './names';
+
+/** A server may have an address of each family; every server has one of the family that comes first. */
+const onePerServer = (addresses: readonly string[]): string[] =>
+  addresses.filter((address) => isIP(address) === isIP(addresses[0] ?? ''));
 
 /** The witness's first, then the dedicated sites' in the order of the configuration, which is the same in every stack. */
 function nameserversOf({ witnessHost, witnessAddresses, sites }: FlatConfig): DnsSpec['nameservers'] {
   const dedicated = sites.filter(({ platform }) => platform === 'dedicated');
   return [
     { host: witnessHost, address: witnessAddresses[0] ?? '' },
-    ...dedicated.map(({ host, addresses }) => ({ host, address: addresses[0] ?? '' })),
+    ...dedicated.flatMap(({ host, addresses }) =>
+      onePerServer(addresses).map((address) => ({ host, address })),
+    ),
   ];
 }
 
@@ -44,7 +51,7 @@ export const servesDns = (
   { platform }: Pick<SiteEntry, 'platform'>,
 ): boolean => dnsProvider === 'powerdns' && platform === 'dedicated';
 
-/** At every address of the site: its host is a nameserver's name, and has them all. */
+/** At every address of a site with one server: its host is a nameserver's name, and has them all. */
 export function siteDns(settings: FlatConfig, own: SiteEntry): DnsSpec {
   return DnsSpec.parse({ ...zoneSpec(settings), listen: own.addresses });
 }

@@ -3,7 +3,7 @@ import type { SiteEntry } from '../config/parse';
 import type { FlatConfig } from '../config/schema';
 import type { FirewallSpec } from '../contract/site-spec';
 import { servesDns } from './dns';
-import { DNS_PORT, HTTPS_PORT, STORE_PORT } from './names';
+import { CLUSTER_PORT, DNS_PORT, HTTPS_PORT, STORE_PORT } from './names';
 
 const hostCidr = (address: string): string => `${address}/${isIP(address) === 6 ? 128 : 32}`;
 const unique = (values: readonly string[]): string[] => [...new Set(values)];
@@ -33,13 +33,22 @@ function sshRule(config: FirewallConfig): FirewallSpec['allow'][number] {
   };
 }
 
-/** Who may reach a site's edge: clients, operators, the peer, and whoever checks its readiness for DNS. */
-export function edgeCidrs(config: FirewallConfig, peerAddresses: readonly string[]): string[] {
+/** The servers of a site with several, which reach one another. */
+export const siblingCidrs = ({ addresses }: Pick<SiteEntry, 'addresses'>, servers: number): string[] =>
+  servers > 1 ? addresses.map(hostCidr) : [];
+
+/** Who may reach a site's edge: clients, operators, the peer, its own servers, and whoever checks its readiness for DNS. */
+export function edgeCidrs(
+  config: FirewallConfig,
+  peerAddresses: readonly string[],
+  siblings: readonly string[] = [],
+): string[] {
   return unique([
     ...config.clientCidrs,
     ...config.managementCidrs,
     ...config.dnsCheckerCidrs,
     ...peerAddresses.map(hostCidr),
+    ...siblings,
     ...config.witnessAddresses.map(hostCidr),
   ]);
 }
@@ -58,6 +67,7 @@ export function siteFirewall(
   config: FirewallConfig,
   own: Pick<SiteEntry, 'platform'>,
   peerAddresses: readonly string[],
+  siblings: readonly string[] = [],
 ): FirewallSpec {
   return {
     allow: [
@@ -67,8 +77,18 @@ export function siteFirewall(
         comment: 'HTTPS from clients, operators, peer and DNS checks',
         protocol: 'tcp',
         port: HTTPS_PORT,
-        from: edgeCidrs(config, peerAddresses),
+        from: edgeCidrs(config, peerAddresses, siblings),
       },
+      ...(siblings.length === 0
+        ? []
+        : [
+            {
+              comment: 'between the nodes of Qdrant',
+              protocol: 'tcp' as const,
+              port: CLUSTER_PORT,
+              from: unique(siblings),
+            },
+          ]),
     ],
   };
 }

@@ -7,6 +7,8 @@ export const STORE_ROOT_ACCESS_KEY = 'failover-root';
 export const TSIG_NAME = 'failover-acme';
 export const HTTPS_PORT = 443;
 export const DNS_PORT = 53;
+/** Between the nodes of a site's Qdrant. */
+export const CLUSTER_PORT = 6335;
 
 export const storeEndpoint = (witnessHost: string): string => `https://${witnessHost}:${STORE_PORT}`;
 /** S3's own address in a region; requests to it never leave that region's data plane. */

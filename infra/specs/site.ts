@@ -15,7 +15,7 @@ import {
 import { AlertsSpec, DnsRecordSpec } from '../contract/outward-spec';
 import { artifactSpec } from './artifact';
 import { servesDns, siteDns } from './dns';
-import { siteFirewall } from './firewall';
+import { siblingCidrs, siteFirewall } from './firewall';
 import { TSIG_NAME } from './names';
 
 /** What a site learns from the witness's stack. */
@@ -32,6 +32,8 @@ export interface SiteInput {
   readonly peer: SiteEntry;
   readonly caCertificate: string | undefined;
   readonly witness: WitnessFacts;
+  /** How many servers the site has. @default 1 */
+  readonly servers?: number;
 }
 
 export interface SiteSections {
@@ -49,13 +51,35 @@ const memory = (value: string) => (value === '' ? {} : { memoryMax: value });
 const authority = (caCertificate: string | undefined) =>
   caCertificate === undefined ? {} : { caCertificate };
 
-function inferenceSpec(settings: FlatConfig): InferenceSpec {
+/** Weights lie in the bucket of the snapshots, below a prefix of their own. */
+function modelSpec({ settings, own, caCertificate, witness }: SiteInput): InferenceSpec['model'] {
+  const { modelReplacesSha256: replaces, modelKnownPrompt: prompt, modelKnownAnswer: answer } = settings;
+  return InferenceSpec.shape.model.parse({
+    name: settings.modelName,
+    folder: settings.modelsFolder,
+    sha256: settings.modelSha256,
+    ...(replaces === '' ? {} : { replacesSha256: replaces }),
+    ...(prompt === '' ? {} : { knownAnswer: { prompt, answer } }),
+    rolloutOrder: settings.modelRolloutOrder,
+    store: {
+      endpoint: witness.storeEndpoint,
+      region: witness.storeRegion,
+      bucket: witness.snapshotBucket,
+      credentials: own.platform === 'aws' ? 'instance' : 'account',
+      ...(settings.witnessPlatform === 'dedicated' ? authority(caCertificate) : {}),
+      maxMbitPerSecond: settings.modelPullMaxMbitPerSecond,
+    },
+  });
+}
+
+function inferenceSpec(input: SiteInput): InferenceSpec {
+  const { settings } = input;
   return InferenceSpec.parse({
     runtime:
       settings.inferenceRuntime === 'container'
         ? { kind: 'container', image: settings.inferenceImage, gpus: settings.inferenceGpus || 'all' }
         : { kind: 'venv', path: settings.inferenceVenvPath },
-    model: { name: settings.modelName, path: settings.modelPath, sha256: settings.modelSha256 },
+    model: modelSpec(input),
     extraArgs: settings.inferenceExtraArgs,
     environment: settings.inferenceEnvironment,
     startTimeoutSeconds: settings.inferenceStartTimeoutSeconds,
@@ -172,10 +196,27 @@ function agentSpec(
     },
     snapshots: {
       rpoSeconds: settings.rpoSeconds,
-      retain: settings.publishesRetained,
+      history: {
+        allHours: settings.historyAllHours,
+        hourlyHours: settings.historyHourlyHours,
+        dailyDays: settings.historyDailyDays,
+      },
       holdWritesSeconds: settings.holdWritesSeconds,
+      maxMbitPerSecond: settings.replicationMaxMbitPerSecond,
     },
-    parity: { configHash: hash, modelSha256: settings.modelSha256, qdrantVersion: settings.qdrantVersion },
+    restic: artifactSpec({
+      artifact: settings.resticArtifact,
+      sha256: settings.resticArtifactSha256,
+      member: '',
+    }),
+    parity: {
+      configHash: hash,
+      modelSha256: inference.model.sha256,
+      ...(inference.model.replacesSha256 === undefined
+        ? {}
+        : { replacesModelSha256: inference.model.replacesSha256 }),
+      qdrantVersion: settings.qdrantVersion,
+    },
     inference: {
       port: inference.port,
       modelName: settings.modelName,
@@ -189,7 +230,7 @@ function agentSpec(
 export function siteSections(input: SiteInput): SiteSections {
   const { settings, own, peer } = input;
   const vectors = vectorsSpec(settings);
-  const inference = inferenceSpec(settings);
+  const inference = inferenceSpec(input);
   const edge = edgeSpec(input);
   const timers = TimersSpec.parse({
     publishIntervalSeconds: settings.publishIntervalSeconds,
@@ -198,7 +239,9 @@ export function siteSections(input: SiteInput): SiteSections {
   const draft = agentSpec(input, inference, vectors, '');
   const hash = configHash({ vectors, inference, edge, timers, agent: draft });
   return {
-    firewall: FirewallSpec.parse(siteFirewall(settings, own, peer.addresses)),
+    firewall: FirewallSpec.parse(
+      siteFirewall(settings, own, peer.addresses, siblingCidrs(own, input.servers ?? 1)),
+    ),
     vectors,
     inference,
     agent: { ...draft, parity: { ...draft.parity, configHash: hash } },

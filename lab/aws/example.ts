@@ -39,7 +39,7 @@ const SHARED: Settings = {
   caCertificateFile: CA_FILE,
   inferenceImage: `docker.io/vllm/vllm-openai@sha256:${'0'.repeat(64)}`,
   modelName: 'example',
-  modelPath: '/srv/failover/models/example',
+  modelsFolder: '/srv/failover/models',
   modelSha256: '0'.repeat(64),
   modelGib: 16,
   qdrantArtifact: 'https://example.com/qdrant-x86_64-unknown-linux-musl.tar.gz',

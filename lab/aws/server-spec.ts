@@ -34,7 +34,12 @@ export async function serverSpec(options: ServerSpecOptions): Promise<ServerSpec
     vectors: { runtime: { kind: 'path', path: `${ON_SERVER.qdrant}/qdrant` }, version: QDRANT_VERSION },
     inference: {
       runtime: { kind: 'venv', path: ON_SERVER.vllm },
-      model: { name: 'tiny', path: ON_SERVER.model, sha256: modelHash },
+      model: {
+        name: 'tiny',
+        folder: '/srv/failover/models',
+        sha256: modelHash,
+        store: { endpoint: storeEndpoint, region, bucket: SNAPSHOT_BUCKET, credentials: 'instance' },
+      },
       extraArgs: VLLM_ARGS,
       environment: VLLM_ENVIRONMENT,
       drainSeconds: 5,
@@ -61,7 +66,8 @@ export async function serverSpec(options: ServerSpecOptions): Promise<ServerSpec
         snapshotBucket: SNAPSHOT_BUCKET,
         credentials: 'instance',
       },
-      snapshots: { rpoSeconds: 900, retain: 2 },
+      snapshots: { rpoSeconds: 900 },
+      restic: { kind: 'path', path: `${ON_SERVER.restic}/restic` },
       parity: { configHash: 'lab', modelSha256: modelHash, qdrantVersion: QDRANT_VERSION },
       inference: { port: 8000, modelName: 'tiny' },
       vectors: { port: 6333 },

@@ -8,9 +8,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppliedState, bundleKey, desiredKey, specKey, statusKey } from '../../infra/contract/desired-state';
 import type { CredentialName, ServerSpec } from '../../infra/contract/site-spec';
+import { parseSums, SUMS_FILE, weightsKey } from '../../infra/contract/weights';
 import { progress, REPOSITORY } from '../../tools/cache';
 import { CommandFailedError, run } from '../../tools/run';
 import { consoleTail, pidsOf } from '../machine';
@@ -68,6 +70,16 @@ async function storeSecrets(): Promise<void> {
   };
   for (const [name, value] of Object.entries(values))
     arns[name as CredentialName] = await cloud.createSecret(name, value);
+}
+
+/** As `failover model publish` does, which asks for more of a store than its keys. */
+async function publishWeights(folder: string): Promise<void> {
+  const sums = await readFile(path.join(folder, SUMS_FILE), 'utf8');
+  const parsed = parseSums(sums);
+  if (!parsed.ok) throw new Error(parsed.problem);
+  for (const file of parsed.files)
+    await cloud.put(SNAPSHOT_BUCKET, weightsKey(file.sha256), await readFile(path.join(folder, file.path)));
+  await cloud.putHashed(SNAPSHOT_BUCKET, weightsKey, sums);
 }
 
 /** Writes the spec and then the pointer to it, as the stack does; answers the spec's hash. */
@@ -136,6 +148,7 @@ beforeAll(async () => {
   cloud = await LabCloud.start(names);
   for (const bucket of [DEPLOY_BUCKET, LEASE_BUCKET, SNAPSHOT_BUCKET]) await cloud.createBucket(bucket);
   await storeSecrets();
+  await publishWeights(modelFolder);
   const made = await madeByTheStack(cloud.endpoint);
   bundle = await cloud.putHashed(DEPLOY_BUCKET, bundleKey, await readFile(made.bundle));
   spec = await serverSpec({

@@ -49,7 +49,6 @@ const SHARED: Settings = {
   caCertificateFile: CA_FILE,
   inferenceImage: `docker.io/vllm/vllm-openai@sha256:${'0'.repeat(64)}`,
   modelName: 'example',
-  modelPath: '/var/lib/failover/model',
   modelSha256: '0'.repeat(64),
   modelGib: 16,
   qdrantArtifact: 'https://example.com/qdrant-x86_64-unknown-linux-musl.tar.gz',

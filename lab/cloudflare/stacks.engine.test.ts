@@ -42,7 +42,7 @@ async function writesOf(work: () => Promise<unknown>): Promise<string[]> {
 async function expectNoSecretInState(): Promise<void> {
   const state = await world.stateText();
   const outputs = await world.outputs();
-  const keys = ['clientKey', 'operatorKey', 'peerKey', 'qdrantKey', 'vllmKey', 'tsigKey'];
+  const keys = ['clientKey', 'operatorKey', 'peerKey', 'qdrantKey', 'vllmKey', 'repositoryKey', 'tsigKey'];
   const secrets = keys.map((name) => outputs[name]);
   for (const secret of [...secrets, world.tokens.deployment, world.tokens.agent]) {
     expect(String(secret).length).toBeGreaterThan(20);

@@ -96,3 +96,13 @@ async function digest(files: readonly string[]): Promise<string> {
   for (const file of files) hash.update(`\0${file}\0`).update(await readFile(path.join(SOURCES, file)));
   return hash.digest('hex').slice(0, 12);
 }
+
+if (require.main === module) {
+  ensureQdrantShell().then(
+    ({ folder }) => process.stdout.write(`${folder}\n`),
+    (error: unknown) => {
+      console.error(error);
+      process.exitCode = 1;
+    },
+  );
+}

@@ -76,10 +76,11 @@ export function addDrillCommands(root: Command): void {
 }
 
 async function drill(names: readonly string[], flags: DrillFlags, command: Command): Promise<void> {
-  const scenarios = names.includes(ALL) ? SCENARIOS : names.map(scenarioNamed);
+  const { context, sites, leases } = await deployment(command);
+  // What needs more servers than there are is left out of "all", and refused when asked for.
+  const scenarios = names.includes(ALL) ? drillable(context) : names.map(scenarioNamed);
   const runtimes = flags.runtimes === undefined ? [] : runtimesNamed(flags.runtimes);
   await requireRuntimes(runtimes, flags.python);
-  const { context, sites, leases } = await deployment(command);
   const progress = new TerminalProgress(process.stderr);
   const { signal, release } = onSignals(progress);
   const ports: DrillPorts = {
@@ -106,6 +107,11 @@ async function drill(names: readonly string[], flags: DrillFlags, command: Comma
   } finally {
     release();
   }
+}
+
+function drillable({ sites }: OperatorContext): readonly Scenario[] {
+  const most = Math.max(...sites.map((site) => site.servers.length));
+  return SCENARIOS.filter(({ servers = 1 }) => servers <= most);
 }
 
 function drillOptions(
@@ -158,7 +164,7 @@ async function report(file: string, flags: { output?: string }): Promise<void> {
 }
 
 /** The first signal puts the world back; a second one gives up on that. */
-function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
+export function onSignals(progress: TerminalProgress): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const handle = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {

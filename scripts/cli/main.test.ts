@@ -45,6 +45,21 @@ describe('the failover command', () => {
     expect(shown.stdout).toContain('https://api.example.com:443');
     expect(saved.stdout + shown.stdout).not.toContain('secret-');
   });
+  it.each([
+    [['--source', 'example/tiny'], /--source and --revision go together/, 2],
+    [
+      ['--source', 'x', '--revision', '1', '--bucket', 'b'],
+      /--endpoint, --region and --bucket go together/,
+      2,
+    ],
+    [[], /where its files are from is not said[^]*next: add --source NAME --revision REVISION/, 2],
+  ])('publishes no weights with %j, and says why', async (options, message, status) => {
+    write('config.json', {});
+    const said = await failover('model', 'publish', folder, ...options);
+    expect(said).toMatchObject({ status, stdout: '' });
+    expect(said.stderr).toMatch(message);
+  });
+
   it('reads the outputs through the command that it is given, one stack after another', async () => {
     const script = path.join(folder, 'pulumi.js');
     const outputs = {

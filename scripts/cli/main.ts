@@ -2,8 +2,11 @@
 import { Command } from 'commander';
 import { addContextCommands } from './commands-context';
 import { addControlCommands } from './commands-control';
+import { addDataCommands } from './commands-data';
 import { addDrillCommands } from './commands-drill';
 import { addMergeCommand } from './commands-merge';
+import { addModelCommands } from './commands-model';
+import { addSoakCommands } from './commands-soak';
 import { EXIT } from './errors';
 import { report } from './report-error';
 
@@ -26,8 +29,11 @@ Exit codes: 0 done · 1 unexpected · 2 usage or no context · 3 refused, nothin
     });
   addContextCommands(root);
   addControlCommands(root);
+  addDataCommands(root);
   addMergeCommand(root);
   addDrillCommands(root);
+  addModelCommands(root);
+  addSoakCommands(root);
   return root;
 }
 

@@ -3,8 +3,9 @@ import type { Reason } from '../../infra/contract/agent-api';
 
 const STEPS: readonly (readonly [RegExp, string])[] = [
   [/vetoed/i, '`failover status` says by whom and for how long; `failover veto --lift` ends it'],
+  [/no_such_publish/i, '`failover publishes` lists what the data can be brought back to'],
   [
-    /busy|applying|in_progress|claim_pending|too_late/i,
+    /busy|applying|rewinding|in_progress|claim_pending|too_late/i,
     'the site is at work on another publish, apply or switch: wait until `failover status` shows it idle',
   ],
   [

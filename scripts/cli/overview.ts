@@ -146,6 +146,15 @@ export function findingsOf(overview: Omit<Overview, 'findings'>, rpoSeconds: num
       continue;
     }
     const { status } = view;
+    for (const { server, canary } of status.servers?.others ?? []) {
+      const unwell = Object.entries(canary).filter(([, health]) => health !== 'healthy');
+      if (unwell.length > 0) {
+        add(
+          'server-not-well',
+          `${server} of ${view.site}: ${unwell.map(([part, health]) => `${part} ${health}`).join(', ')}`,
+        );
+      }
+    }
     if (status.witness !== 'healthy')
       add('witness-not-healthy', `${view.site} sees the witness as ${status.witness}`);
     if (isHolding(status)) {

@@ -10,9 +10,12 @@ import type {
   PromotableResponse,
   PromoteRequest,
   PublishInfo,
+  PublishListing,
+  PublishesResponse,
   Reason,
   ReadyzResponse,
   ReprotectRequest,
+  RestoreRequest,
   StatusResponse,
   SwitchRequest,
   SwitchResponse,
@@ -50,6 +53,8 @@ export interface SitePort {
 }
 
 const LOOK_TIMEOUT_MS = 5_000;
+/** A manifest is read for each publish. */
+const LIST_TIMEOUT_MS = 60_000;
 /** A promotion is a few conditional writes. */
 const PROMOTE_TIMEOUT_MS = 120_000;
 /** A megabyte of points over a slow line, and each judged. */
@@ -115,6 +120,17 @@ export class SiteClient implements SitePort {
 
   async apply(timeoutMs = SWITCH_TIMEOUT_MS): Promise<PublishOutcome> {
     return this.outcome(await this.ask('POST', '/failover/apply', timeoutMs, {}));
+  }
+
+  /** What the store has. */
+  async publishes(): Promise<readonly PublishListing[]> {
+    const answer = await this.ask('GET', '/failover/publishes', LIST_TIMEOUT_MS);
+    return this.read<PublishesResponse>(answer, 200).publishes;
+  }
+
+  async restore({ at, by, reason }: RestoreRequest): Promise<PublishInfo> {
+    const answer = await this.ask('POST', '/failover/restore', REPROTECT_TIMEOUT_MS, { at, by, reason });
+    return this.read<PublishInfo>(answer, 200);
   }
 
   async diverged(): Promise<readonly DivergedSummary[]> {

@@ -15,6 +15,8 @@ export interface DisturbanceParts {
   readonly options: DrillOptions;
   readonly from: SitePort;
   readonly to: SitePort;
+  /** The server that leads the active site. */
+  readonly leader: string;
   readonly id: string;
   readonly marks: Marks;
   readonly repairs: Repairs;
@@ -37,6 +39,7 @@ export class Disturbance {
       active: siteOf(ports.context, from.site.site),
       standby: siteOf(ports.context, to.site.site),
       detectionSeconds: ports.context.budget.rto.sickHolder.stages[0]?.seconds ?? 0,
+      leader: this.parts.leader,
     });
     marks.faultStarted = this.now();
     if (scenario.cause === 'planned') await this.planned();

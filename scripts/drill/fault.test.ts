@@ -92,7 +92,7 @@ describe('scenarios', () => {
     servers: ['uk-1', 'uk-2'],
   };
   const standby = { ...site, site: 'eu-standby', host: 'eu.example.com', servers: ['eu-1'] };
-  const roles = { active: site, standby, detectionSeconds: 4 };
+  const roles = { active: site, standby, leader: 'uk-1', detectionSeconds: 4 };
   it('name the site by its label and every server of it', () => {
     expect(scenarioNamed('region-loss').faults(roles)).toEqual([
       { words: ['kill', 'uk'], repair: ['revive', 'uk'] },

@@ -7,11 +7,12 @@ import { scenarioOf } from './scenarios';
 /**
  * - cold: honours the DNS TTL, a new TLS connection for every request
  * - warm: keeps its connections and never looks the name up again while one lives
+ * - retrying: a warm client that sends a request once more when it failed, as most clients do; it fails when both do
  * - writer: one point a period, resolved and connected like a cold client
  * - pinned: a writer that keeps to one site whatever DNS says; refusals are expected, two sites acknowledging is not
  * - runtime: a program in another runtime, with that runtime's own pool and resolver
  */
-export type ClientKind = 'cold' | 'warm' | 'writer' | 'pinned' | 'runtime';
+export type ClientKind = 'cold' | 'warm' | 'retrying' | 'writer' | 'pinned' | 'runtime';
 
 export interface ClientInfo {
   readonly name: string;

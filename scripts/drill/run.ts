@@ -2,7 +2,7 @@
  * A drill from its first check to its clean-up. Whatever happens after the clients were started, faults are undone,
  * clients stopped, and the record is whole enough for a report.
  */
-import { otherSite } from '../cli/context';
+import { otherSite, siteOf } from '../cli/context';
 import { DrillAbortedError, describe } from '../cli/errors';
 import { failback } from '../cli/failback';
 import { isHolding } from '../cli/overview';
@@ -21,7 +21,13 @@ import { codeOf, describeWorld, newMarks, type DataCheck, type DrillRecord } fro
 import { Recorder } from './recorder';
 import { replicate } from './replicate';
 import { Service } from './service';
-import { checkSteadyState, refuseWithoutFaults, type SteadyState } from './steady-state';
+import {
+  checkSteadyState,
+  leaderOf,
+  refuseTooFewServers,
+  refuseWithoutFaults,
+  type SteadyState,
+} from './steady-state';
 import { Supervision } from './supervision';
 
 /** What happened shortly before the clients came may explain what they saw. */
@@ -31,6 +37,7 @@ export async function runDrill(ports: DrillPorts, options: DrillOptions): Promis
   refuseWithoutFaults(options.scenario, ports.fault);
   const service = new Service(ports.context, ports.clock);
   const steady = await checkSteadyState(ports, service, options.timeoutMs * 2);
+  refuseTooFewServers(options.scenario, siteOf(ports.context, steady.active));
   return new DrillRun(ports, options, service, steady).run();
 }
 
@@ -103,6 +110,7 @@ class DrillRun {
       options,
       from: this.port(this.from),
       to: this.port(this.to),
+      leader: leaderOf(steady, siteOf(ports.context, this.from)),
       id: this.id,
       marks: this.marks,
       repairs: this.repairs,
@@ -127,6 +135,7 @@ class DrillRun {
         'looking through the data',
       );
       await this.repair();
+      if (this.options.scenario.outlived === true) await this.waitForHome(this.from, this.now());
       if (this.options.failback && this.options.scenario.expect === 'switch') {
         await this.failBack();
         if (this.options.merge ?? true) await this.merge();
@@ -177,9 +186,9 @@ class DrillRun {
   }
 
   private async disturb(): Promise<void> {
-    const { expect } = this.options.scenario;
+    const { expect, outlived } = this.options.scenario;
     await this.disturbance.strike();
-    if (expect === 'stay') await this.repair();
+    if (expect === 'stay' && outlived !== true) await this.repair();
     const home = expect === 'switch' ? this.to : this.from;
     await this.waitForHome(home, this.now());
     this.marks.recovered = this.now();

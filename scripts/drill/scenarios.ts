@@ -15,6 +15,8 @@ export interface Roles {
   readonly standby: ContextSite;
   /** Longest that a fault which stands goes undetected. */
   readonly detectionSeconds: number;
+  /** The server that leads the active site; its only one where there is no other. */
+  readonly leader: string;
 }
 
 export interface Scenario {
@@ -28,9 +30,16 @@ export interface Scenario {
   readonly stops: 'everything' | 'inference' | 'writes';
   /** Empty means a planned switch, or a load. */
   readonly faults: (roles: Roles) => readonly ScenarioFault[];
+  /** The active site has to have so many servers. @default 1 */
+  readonly servers?: number;
+  /** The service has to be whole again while the fault still stands; else once it is undone. */
+  readonly outlived?: boolean;
   /** More completions at once than the engine can take. */
   readonly overloads?: boolean;
 }
+
+/** Where vLLM listens, on loopback. */
+const ENGINE_PORT = 8000;
 
 /** A site's short name for a fault command: the first label of its host. */
 export function siteLabel(site: ContextSite): string {
@@ -71,9 +80,45 @@ const flappingEngine = ({ active, detectionSeconds }: Roles): ScenarioFault[] =>
   }));
 };
 
+/** As long as a fault that must not lead to a switch stands, and well within what a check waits for. */
+const slowEdge = ({ active, detectionSeconds }: Roles): ScenarioFault[] => {
+  const [off, on] = [0.4, 0.1];
+  const times = Math.ceil((3 * detectionSeconds) / (off + on));
+  return active.servers.map((server) => ({
+    words: ['flap-process', server, 'failover-edge', '.', String(off), String(on), String(times)],
+    repair: ['cont-process', server, 'failover-edge'],
+    lastsSeconds: (off + on) * times,
+  }));
+};
+
 const cut =
   (verb: 'isolate' | 'isolate-in' | 'isolate-out') =>
   ({ active }: Roles): ScenarioFault[] => [{ words: [verb, siteLabel(active)], repair: ['heal'] }];
+
+/** One server of several; the site goes on with the others. */
+const serverLost = (name: string, about: string, lost: (roles: Roles) => string | undefined): Scenario => ({
+  name,
+  about,
+  expect: 'stay',
+  cause: null,
+  stops: 'everything',
+  servers: 2,
+  outlived: true,
+  faults: (roles) => {
+    const server = lost(roles);
+    return server === undefined ? [] : [{ words: ['kill', server], repair: ['revive', server] }];
+  },
+});
+
+/** The witness's store is less than its contract promises; the sites go on by their promises. */
+const store = (name: string, about: string, ...words: string[]): Scenario => ({
+  name,
+  about,
+  expect: 'stay',
+  cause: null,
+  stops: 'everything',
+  faults: () => [{ words, repair: ['store-mend'] }],
+});
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -121,6 +166,26 @@ export const SCENARIOS: readonly Scenario[] = [
     faults: flappingEngine,
   },
   {
+    name: 'half-failing',
+    about: "every second request to the active site's vLLM fails, checks and clients' alike",
+    expect: 'switch',
+    cause: 'holder-sick',
+    stops: 'inference',
+    faults: ({ active }) =>
+      active.servers.map((server) => ({
+        words: ['flaky-port', server, String(ENGINE_PORT)],
+        repair: ['steady-port', server],
+      })),
+  },
+  {
+    name: 'slow-primary',
+    about: "the active site's edge stands still for 0.4 s of every half second: slow is not gone",
+    expect: 'stay',
+    cause: null,
+    stops: 'everything',
+    faults: slowEdge,
+  },
+  {
     name: 'saturated-engine',
     about: 'more completions than the active site can answer in time: slow is not stuck',
     expect: 'stay',
@@ -154,6 +219,16 @@ export const SCENARIOS: readonly Scenario[] = [
     stops: 'writes',
     faults: onServers('stop-process', 'cont-process', 'failover-agent'),
   },
+  serverLost(
+    'server-loss',
+    'the server that leads the active site loses power; another leads, and the site stays active',
+    ({ leader }) => leader,
+  ),
+  serverLost(
+    'follower-loss',
+    'a server of the active site that does not lead it loses power; the site stays active',
+    ({ active, leader }) => active.servers.find((server) => server !== leader),
+  ),
   {
     name: 'witness-loss',
     about: 'the witness loses power: the sites go on by their promises',
@@ -204,6 +279,20 @@ export const SCENARIOS: readonly Scenario[] = [
     stops: 'everything',
     faults: cut('isolate-out'),
   },
+  // Longer than a request to the store waits: each is given up, and its write happens afterwards.
+  store('store-slow', "the witness's store answers after 2 s, too late for every request", 'store-slow', '2'),
+  store(
+    'store-errors',
+    "the witness's store answers 500 and 503, and does half of what it is told",
+    'store-errors',
+  ),
+  store('store-stale', "the witness's store shows the lease as it was 5 s ago", 'store-stale', '5'),
+  store(
+    'store-lost-write',
+    "the witness's store acknowledges renewals and forgets them",
+    'store-lost-write',
+    '1',
+  ),
 ];
 
 /** Of a record; one with a name that is not known any more is taken for the commonest kind. */

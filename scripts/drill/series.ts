@@ -1,10 +1,10 @@
 /** Drills one after another, each from the steady state. What one drill breaks must not be blamed on the next. */
 import { describe } from '../cli/errors';
-import { observe } from '../cli/overview';
 import type { Measures } from './measure/measures';
 import type { DrillPorts } from './ports';
 import type { DrillRecord } from './record';
 import type { Scenario } from './scenarios';
+import { untilSteady } from './steady-state';
 
 /** A drill that began; the error is what ended it early. */
 export interface Drilled {
@@ -26,7 +26,6 @@ export const passed = ({ drilled, problem }: SeriesEntry): boolean =>
 
 /** For a standby to have started its engine again and caught up: as long as a failback may wait. */
 const STEADY_SECONDS = 1_800;
-const LOOK_MS = 1_000;
 
 /** Goes on after a drill that failed, as long as the steady state comes back; stops on a signal. */
 export async function runSeries(
@@ -38,7 +37,7 @@ export async function runSeries(
   for (const [index, scenario] of scenarios.entries()) {
     ports.progress.phase(`drill ${index + 1} of ${scenarios.length}: ${scenario.name}`);
     try {
-      await steady(ports);
+      await untilSteady(ports, STEADY_SECONDS); // after long enough the drill's own check says what is off
       const drilled = await drill(scenario);
       const problem = drilled.error === null ? null : describe(drilled.error);
       entries.push({ scenario, drilled, problem });
@@ -48,19 +47,4 @@ export async function runSeries(
     if (ports.signal.aborted) break;
   }
   return entries;
-}
-
-/** Returns when nothing is off any more; after long enough the drill's own check shall say what is. */
-async function steady({ context, sites, leases, clock, progress, signal }: DrillPorts): Promise<void> {
-  const until = clock.now() + STEADY_SECONDS * 1000;
-  let told = '';
-  while (clock.now() < until) {
-    signal.throwIfAborted();
-    const { findings } = await observe(context, sites, leases);
-    if (findings.length === 0) return;
-    const reason = findings.map((finding) => finding.message).join('; ');
-    if (reason !== told) progress.phase(`waiting for the steady state: ${reason}`);
-    told = reason;
-    await clock.delay(LOOK_MS, signal);
-  }
 }

@@ -220,6 +220,7 @@ export class FakeWorld implements FaultPort {
         this.copyToPeer(site, peer);
         this.handOver(site, peer, 'handover-planned');
         site.state = 'standby';
+        site.applied = peer.applied; // it has the same data
         return [200, { ...this.lease }];
       default:
         return [404, { error: { code: 'unknown-path', message: what } }];

@@ -18,6 +18,7 @@ export function sampleWitness(changes: Partial<WitnessOutputs> = {}): WitnessOut
     peerKey: 'secret-peer',
     qdrantKey: 'secret-qdrant',
     vllmKey: 'secret-vllm',
+    repositoryKey: 'secret-repository',
     tsigKey: 'secret-tsig',
     storeAccounts: { 'uk-primary': { accessKey: 'uk', secretKey: 'secret-store' } },
     ...changes,

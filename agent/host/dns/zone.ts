@@ -24,7 +24,7 @@ const plain = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 /** The zone, the same on every nameserver, and on the first one small zone per name that may prove itself to an authority. */
 export function zonesOf(spec: DnsSpec): DnsZone[] {
   const zone = plain(spec.zone);
-  const hosts = spec.nameservers.map(({ host }) => plain(host));
+  const hosts = [...new Set(spec.nameservers.map(({ host }) => plain(host)))];
   const [first = ''] = hosts;
   const challenges = [...new Set(spec.challengeHosts.map((host) => `_acme-challenge.${plain(host)}`))];
   return [

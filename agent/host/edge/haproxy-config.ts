@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { AGENT_PORT, GATEWAY_PORT, SITE_HEADER, VIA_HEADER } from '../../../infra/contract/agent-api';
 import type { EdgeSpec } from '../../../infra/contract/site-spec';
+import { otherServersRules } from './other-servers';
 import { AMBIGUOUS_PATH_REGEX, readsRegex, VECTOR_PATHS_REGEX } from './paths';
 
 /** Where things are; production's values unless said otherwise. */
@@ -46,6 +47,7 @@ export function renderHaproxyConfig(spec: EdgeSpec, places: EdgePlaces): string 
     inferenceBackends(spec, places),
     vectorBackends(spec, places),
     peerBackend(spec, places),
+    ...otherServersRules(spec, places).backends,
     unavailableBackend(),
   ].join('\n\n');
 }
@@ -112,6 +114,11 @@ function frontendSection(spec: EdgeSpec, places: EdgePlaces): string {
       `    bind ${address}${address.startsWith('[') ? ' v6only' : ''} ssl crt "${KEYS}/edge-tls.pem" alpn http/1.1`,
   );
   // No HTTP/2: HAProxy 2.6 cannot tell such a client to go, and one that stays on a fenced site is what must not be.
+  const beside = otherServersRules(spec, places);
+  const lines = (of: readonly string[]): string => of.map((line) => `\n${line}`).join('');
+  // What another server of this site passes on has come from the peer.
+  const siblings = (spec.others ?? []).map(({ address }) => address);
+  const forSite = spec.others === undefined ? '' : ' or for_site';
   const keys = `-m str -f "${KEYS}/edge-client-keys"`;
   return `frontend edge
 ${binds.join('\n')}
@@ -122,7 +129,7 @@ ${binds.join('\n')}
     acl for_operator path /promotable /status /metrics
     acl for_operator path_beg /failover/
     acl for_peer path_beg /peer/
-    acl from_peer src ${spec.peer.addresses.join(' ')}
+    acl from_peer src ${[...spec.peer.addresses, ...siblings].join(' ')}
     acl for_inference path_beg /v1/
     acl for_vectors path -m reg ${quote(VECTOR_PATHS_REGEX)}
     acl for_clients path_beg /v1/
@@ -139,7 +146,7 @@ ${binds.join('\n')}
 ${peerNames(spec)
   .map((name) => `    acl peer_there srv_is_up(peer/${name})`)
   .join('\n')}
-    acl engine_there srv_is_up(inference_last_resort/engine)
+    acl engine_there srv_is_up(inference_last_resort/engine)${lines(beside.acls)}
 
     http-after-response set-header ${SITE_HEADER} ${spec.site} unless { res.hdr(${SITE_HEADER}) -m found }
     http-after-response set-header strict-transport-security "max-age=31536000"
@@ -147,24 +154,28 @@ ${peerNames(spec)
     http-after-response set-header connection close unless { srv_is_up(vectors/qdrant) }
 
     http-request ${answer(404, 'not-found', 'There is nothing here.')} if ambiguous
-    http-request ${answer(404, 'not-found', 'There is nothing here.')} if for_peer !from_peer
-    http-request ${answer(404, 'not-found', 'There is nothing here.')} unless for_readiness or for_operator or for_peer or for_clients
+    http-request ${answer(404, 'not-found', 'There is nothing here.')} if for_peer !from_peer${
+      spec.others === undefined
+        ? ''
+        : `\n    http-request ${answer(404, 'not-found', 'There is nothing here.')} if for_site !from_site`
+    }
+    http-request ${answer(404, 'not-found', 'There is nothing here.')} unless for_readiness or for_operator or for_peer or for_clients${forSite}
     http-request ${answer(401, 'unauthorized', 'Give the key as "Authorization: Bearer KEY" or "api-key: KEY".', ' hdr www-authenticate Bearer')} if for_clients !keyed
-
+${lines(beside.control)}
     use_backend agent if for_readiness or for_operator or for_peer
     # A dead engine is seen here at once, long before the agent's verdict.
-    use_backend inference if for_inference inference_here engine_there
+    use_backend inference if for_inference inference_here engine_there${lines(beside.inference)}
     use_backend peer if for_inference !passed_on peer_there
     # Nobody serves officially: an engine that runs is better than none, and answers the same.
     use_backend inference_last_resort if for_inference engine_there
     use_backend unavailable if for_inference
     use_backend vectors if for_vectors METH_GET get_read vectors_here
-    use_backend vectors if for_vectors METH_POST post_read vectors_here
+    use_backend vectors if for_vectors METH_POST post_read vectors_here${lines(beside.reads)}
     use_backend peer if for_vectors METH_GET get_read !passed_on peer_there
     use_backend peer if for_vectors METH_POST post_read !passed_on peer_there
     # Never data of a site that does not hold the lease: it may be old, or half restored.
     use_backend unavailable if for_vectors METH_GET get_read
-    use_backend unavailable if for_vectors METH_POST post_read
+    use_backend unavailable if for_vectors METH_POST post_read${lines(beside.writes)}
     use_backend gateway if for_vectors
     default_backend unavailable`;
 }

@@ -1,10 +1,9 @@
 /** `failover-agent pull` with everything real. */
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs/promises';
-import { apply } from '../apply';
+import { apply, REAL_SERVICES } from '../apply';
 import type { ChangeLog } from '../converge';
 import { takeLock } from '../lock';
-import { createObjectStoreAdmin } from '../object-store-admin';
 import { LOCK_PATH } from '../paths';
 import { hashFile, RealHost } from '../real-host';
 import { S3Objects } from './objects';
@@ -35,7 +34,7 @@ export async function runPull(args: readonly string[], bundle: string, log: Chan
       }),
     self: { sha256: await hashFile(bundle), read: () => fs.readFile(bundle) },
     apply: (document, sections) =>
-      apply(host, document, log, { objectStore: createObjectStoreAdmin, needsSsh: false }, { sections }),
+      apply(host, document, log, { ...REAL_SERVICES, needsSsh: false }, { sections }),
     withLock: async (work) => {
       const release = await takeLock(LOCK_PATH, LOCK_WAIT_SECONDS);
       try {

@@ -3,6 +3,7 @@ import { AGENT_PORT, GATEWAY_PORT } from '../../../infra/contract/agent-api';
 import { agentCredentials } from '../../../infra/contract/agent-credentials';
 import { AGENT_REQUESTS_DIRECTORY } from '../../../infra/contract/server-paths';
 import type { CredentialName } from '../../../infra/contract/site-spec';
+import { ensureArtifact } from '../artifact';
 import { checkPort } from '../checks';
 import type { Converger } from '../converge';
 import {
@@ -13,8 +14,9 @@ import {
   NODE_PATH,
   QDRANT_DIRECTORY,
 } from '../paths';
+import { VersionMismatchError } from '../errors';
 import { BUNDLE_INPUTS, ensureUnit } from '../service';
-import { loadCredentials, renderUnit, sandbox } from '../unit-text';
+import { execArgument, loadCredentials, renderUnit, sandbox } from '../unit-text';
 import type { SectionContext } from './context';
 import { applyEngineRestart } from './engine-restart';
 import { QDRANT_USER, SNAPSHOTS_DIRECTORY } from './vectors';
@@ -30,6 +32,8 @@ export async function applyAgent({ converger, document }: SectionContext): Promi
   for (const port of [AGENT_PORT, GATEWAY_PORT]) {
     await checkPort(converger.host, { protocol: 'tcp', port, address: '127.0.0.1', unit: AGENT_UNIT });
   }
+  const restic = await ensureArtifact(converger, spec.restic, 'restic');
+  await checkRestic(converger, restic);
   const owner = await converger.user(AGENT_USER);
   const qdrant = await converger.user(QDRANT_USER);
   await converger.tree(AGENT_STATE_DIRECTORY, 0o750, owner);
@@ -40,13 +44,13 @@ export async function applyAgent({ converger, document }: SectionContext): Promi
   await applyEngineRestart(converger, AGENT_USER, spec.switching.engineRestartsPerHour);
   await ensureUnit(converger, {
     name: AGENT_UNIT,
-    content: agentUnit(credentials),
-    inputs: [AGENT_CONFIG_PATH, ...BUNDLE_INPUTS, ...credentials.map(credentialPath)],
+    content: agentUnit(credentials, restic),
+    inputs: [restic, AGENT_CONFIG_PATH, ...BUNDLE_INPUTS, ...credentials.map(credentialPath)],
     ready: { timeoutSeconds: 60, probe: () => probe(converger) },
   });
 }
 
-export function agentUnit(credentials: readonly CredentialName[]): string {
+export function agentUnit(credentials: readonly CredentialName[], restic: string): string {
   return renderUnit([
     {
       name: 'Unit',
@@ -67,7 +71,7 @@ export function agentUnit(credentials: readonly CredentialName[]): string {
         ...loadCredentials(credentials),
         'Environment=NODE_ENV=production',
         // Little is allocated between two collections, so that an idle agent stays under 100 MiB.
-        `ExecStart=${NODE_PATH} --max-semi-space-size=1 ${BUNDLE_PATH} run`,
+        `ExecStart=${NODE_PATH} --max-semi-space-size=1 ${BUNDLE_PATH} run --restic ${execArgument(restic)}`,
         'StateDirectory=failover-agent',
         'StateDirectoryMode=0750',
         `RuntimeDirectory=${basename(AGENT_REQUESTS_DIRECTORY)}`,
@@ -90,6 +94,15 @@ export function agentUnit(credentials: readonly CredentialName[]): string {
     },
     { name: 'Install', lines: ['WantedBy=multi-user.target'] },
   ]);
+}
+
+/** In-place restores came with 0.17; what the agent reads of its output was held against this minor version. */
+async function checkRestic(converger: Converger, program: string): Promise<void> {
+  const result = await converger.command(program, ['version'], { what: `${program} version` });
+  if (/^restic 0\.18\./.test(result.stdout)) return;
+  throw new VersionMismatchError(
+    `${program} should be restic 0.18 and says ${JSON.stringify(result.stdout.trim())}: install the pinned version`,
+  );
 }
 
 /** Ready or not, `/readyz` answers once the agent is up. */

@@ -1,4 +1,5 @@
 import type { InferenceSpec } from '../../../infra/contract/site-spec';
+import { SUMS_FILE } from '../../../infra/contract/weights';
 import { checkPort } from '../checks';
 import type { Converger } from '../converge';
 import { HostUnsuitableError, SpecInvalidError } from '../errors';
@@ -13,6 +14,7 @@ import {
   renderUnit,
   sandbox,
 } from '../unit-text';
+import { modelPath, prepareWeights, settleWeights } from '../weights/rollout';
 import type { SectionContext } from './context';
 
 export const INFERENCE_UNIT = 'failover-vllm.service';
@@ -30,7 +32,7 @@ const RESERVED_ARGUMENTS = [
 const RESERVED_ENVIRONMENT =
   /^(VLLM_API_KEY|VLLM_SERVER_DEV_MODE|VLLM_ALLOW_RUNTIME_LORA_UPDATING)$|TOKEN$|SECRET/;
 
-export async function applyInference({ converger, document }: SectionContext): Promise<void> {
+export async function applyInference({ converger, document, services }: SectionContext): Promise<void> {
   const spec = document.inference;
   if (spec === undefined) return;
   refuseReserved(spec);
@@ -41,7 +43,7 @@ export async function applyInference({ converger, document }: SectionContext): P
     address: '127.0.0.1',
     unit: INFERENCE_UNIT,
   });
-  await checkModelPresent(converger, spec);
+  const alreadyServes = await prepareWeights(converger, spec, services.weights(converger.host));
   const content =
     spec.runtime.kind === 'venv'
       ? await prepareEnvironment(converger, spec, spec.runtime.path)
@@ -50,9 +52,10 @@ export async function applyInference({ converger, document }: SectionContext): P
     name: INFERENCE_UNIT,
     content,
     // A new bundle does not restart an engine that takes minutes to load; its start check is the same.
-    inputs: [credentialPath('vllm-key'), `${spec.model.path}/SHA256SUMS`],
+    inputs: [credentialPath('vllm-key'), `${modelPath(spec)}/${SUMS_FILE}`],
     ready: { timeoutSeconds: spec.startTimeoutSeconds, probe: () => probe(converger, spec) },
   });
+  if (!alreadyServes) await settleWeights(converger, spec, INFERENCE_UNIT);
 }
 
 function refuseReserved(spec: InferenceSpec): void {
@@ -65,14 +68,6 @@ function refuseReserved(spec: InferenceSpec): void {
     `inference may not set ${[...bad, ...names].join(', ')}: address, name and drain time have fields of their own, ` +
       'and keys are credentials',
   );
-}
-
-async function checkModelPresent(converger: Converger, spec: InferenceSpec): Promise<void> {
-  if ((await converger.host.stat(`${spec.model.path}/SHA256SUMS`)) === null) {
-    throw new HostUnsuitableError(
-      `the model folder ${spec.model.path} has no SHA256SUMS: copy the model to this server together with that file`,
-    );
-  }
 }
 
 async function prepareEnvironment(converger: Converger, spec: InferenceSpec, path: string): Promise<string> {
@@ -113,9 +108,9 @@ async function prepareContainer(
   return containerUnit(spec, image, gpus);
 }
 
-export function serveArguments(spec: InferenceSpec, modelPath: string): string[] {
+export function serveArguments(spec: InferenceSpec, model: string): string[] {
   return [
-    modelPath,
+    model,
     '--host',
     '127.0.0.1',
     '--port',
@@ -143,12 +138,12 @@ export function venvUnit(spec: InferenceSpec, program: string): string {
     `WorkingDirectory=${VLLM_STATE_DIRECTORY}`,
     ...Object.entries(environment).map(([name, value]) => environmentLine(name, value)),
     `ExecStartPre=${verifyModel(spec)}`,
-    `ExecStart=${execWithKeys({ VLLM_API_KEY: 'vllm-key' }, [program, 'serve', ...serveArguments(spec, spec.model.path)])}`,
+    `ExecStart=${execWithKeys({ VLLM_API_KEY: 'vllm-key' }, [program, 'serve', ...serveArguments(spec, modelPath(spec))])}`,
     ...sandbox({
       writable: [VLLM_STATE_DIRECTORY],
       allowExecutableMemory: true,
       allowResourceCalls: true,
-      readsHome: [program, spec.model.path].some((path) => /^\/(home|root)\//.test(path)),
+      readsHome: [program, spec.model.folder].some((path) => /^\/(home|root)\//.test(path)),
     }),
   ]);
 }
@@ -175,7 +170,7 @@ export function containerUnit(spec: InferenceSpec, image: string, gpus: string):
     '--shm-size=8g',
     '--stop-timeout',
     String(Math.round(spec.drainSeconds) + 15),
-    `--volume=${spec.model.path}:/model:ro`,
+    `--volume=${modelPath(spec)}:/model:ro`,
     ...environment.map(([name, value]) => `--env=${name}=${value}`),
     // Without a value: podman takes it from its own environment, and no argument list shows it.
     '--env=VLLM_API_KEY',
@@ -200,7 +195,7 @@ export function containerUnit(spec: InferenceSpec, image: string, gpus: string):
 }
 
 function verifyModel(spec: InferenceSpec): string {
-  const words = [NODE_PATH, BUNDLE_PATH, 'verify-model', spec.model.path, spec.model.sha256];
+  const words = [NODE_PATH, BUNDLE_PATH, 'verify-model', modelPath(spec), spec.model.sha256];
   return words.map(execArgument).join(' ');
 }
 

@@ -1,4 +1,5 @@
 import type { ObjectStoreSpec } from '../../../infra/contract/site-spec';
+import { WEIGHTS_PREFIX } from '../../../infra/contract/weights';
 import { ensureArtifact } from '../artifact';
 import { checkPort } from '../checks';
 import { SpecInvalidError } from '../errors';
@@ -98,8 +99,8 @@ export function objectStoreUnit(spec: ObjectStoreSpec, program: string): string 
 const VERSION = '2012-10-17';
 
 /**
- * Least privilege: every site reads all, writes the lease, and writes snapshots only under its own name and the pointer
- * `latest`. No site may delete the lease or its history.
+ * Least privilege: every site reads all but who leads the other, writes the lease, adds weights, and writes snapshots only
+ * under its own name and the pointer `latest`. No site may delete the lease or its history.
  */
 export function bucketPolicies(
   spec: Pick<ObjectStoreSpec, 'leaseBucket' | 'snapshotBucket' | 'sites'>,
@@ -135,6 +136,10 @@ export function bucketPolicies(
         ['s3:GetObject', 's3:PutObject'],
         [arn(spec.leaseBucket, 'lease.json'), arn(spec.leaseBucket, 'history/*')],
       ),
+      // Who leads a site, and what it remembers, is its own affair.
+      ...accounts.map(({ access, site }) =>
+        allow([access], ['s3:GetObject', 's3:PutObject'], [arn(spec.leaseBucket, `leaders/${site}.json`)]),
+      ),
     ],
   };
   const snapshots = {
@@ -143,6 +148,12 @@ export function bucketPolicies(
       allow(everyone, ['s3:ListBucket'], [arn(spec.snapshotBucket)]),
       allow(everyone, ['s3:GetObject', 's3:GetObjectAttributes'], [arn(spec.snapshotBucket, '*')]),
       allow(everyone, ['s3:PutObject'], [arn(spec.snapshotBucket, 'latest')]),
+      // Whoever pulls weights holds them to their hash, and nobody may delete them.
+      allow(
+        everyone,
+        ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        [arn(spec.snapshotBucket, `${WEIGHTS_PREFIX}*`)],
+      ),
       ...accounts.map(({ access, site }) =>
         allow(
           [access],

@@ -24,6 +24,12 @@ const program =
     process.env['FAILOVER_CACHE'] ?? path.join(__dirname, '../../../.cache'),
     'toolchain/versitygw-1.8.0/versitygw',
   );
+const restic =
+  process.env['RESTIC_BIN'] ??
+  path.join(
+    process.env['FAILOVER_CACHE'] ?? path.join(__dirname, '../../../.cache'),
+    'toolchain/restic-0.18.0/restic',
+  );
 const missing = fs.existsSync(program) ? null : `${program} is absent`;
 const describeWithStore = missing === null ? describe : describe.skip;
 
@@ -161,6 +167,16 @@ describeWithStore(`the object store${missing === null ? '' : ` (skipped: ${missi
     const uk = (): S3Client => client('UKACCESS', 'uk-secret-0123456789');
     const eu = (): S3Client => client('EUACCESS', 'eu-secret-0123456789');
 
+    it('adds weights, which the other reads and neither deletes', async () => {
+      const [bucket, key] = [SPEC.snapshotBucket, `weights/${'a'.repeat(64)}`];
+      expect(await put(uk(), bucket, key, { IfNoneMatch: '*' })).toBe('ok');
+      expect(await attempt(eu().send(new GetObjectCommand({ Bucket: bucket, Key: key })))).toBe('ok');
+      for (const site of [uk(), eu()])
+        expect(await attempt(site.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })))).toBe(
+          'AccessDenied',
+        );
+    });
+
     it('writes the lease conditionally, reads it and lists its history', async () => {
       const { leaseBucket } = SPEC;
       expect(await put(uk(), leaseBucket, 'lease.json', { IfNoneMatch: '*' })).toBe('ok');
@@ -182,6 +198,20 @@ describeWithStore(`the object store${missing === null ? '' : ` (skipped: ${missi
       expect(await put(uk(), leaseBucket, 'other.json')).toBe('AccessDenied');
     });
 
+    it('says who leads itself, and neither reads nor says who leads the other', async () => {
+      const { leaseBucket } = SPEC;
+      const own = 'leaders/uk-primary.json';
+      expect(await put(uk(), leaseBucket, own, { IfNoneMatch: '*' })).toBe('ok');
+      expect(await put(uk(), leaseBucket, own, { IfNoneMatch: '*' })).toBe('PreconditionFailed');
+      expect(await put(eu(), leaseBucket, own)).toBe('AccessDenied');
+      const read = (site: S3Client): Promise<string> =>
+        attempt(site.send(new GetObjectCommand({ Bucket: leaseBucket, Key: own })));
+      expect([await read(uk()), await read(eu())]).toEqual(['ok', 'AccessDenied']);
+      expect(await attempt(uk().send(new DeleteObjectCommand({ Bucket: leaseBucket, Key: own })))).toBe(
+        'AccessDenied',
+      );
+    });
+
     it('writes and deletes snapshots under its own name only, and reads all', async () => {
       const { snapshotBucket } = SPEC;
       expect(await put(uk(), snapshotBucket, 'uk-primary/publishes/1/manifest.json')).toBe('ok');
@@ -195,6 +225,43 @@ describeWithStore(`the object store${missing === null ? '' : ` (skipped: ${missi
         await attempt(uk().send(new DeleteObjectCommand({ Bucket: snapshotBucket, Key: 'latest' }))),
       ).toBe('AccessDenied');
     });
+
+    const itWithRestic = fs.existsSync(restic) ? it : it.skip;
+    itWithRestic(
+      'keeps a repository of its own, reads the other’s, and can write nothing into that',
+      async () => {
+        fs.writeFileSync(path.join(folder, 'repository-key'), 'key');
+        fs.writeFileSync(path.join(folder, 'file'), 'content');
+        const run = async (account: (typeof ACCOUNTS)[number], site: string, ...args: string[]) => {
+          const repository = `s3:https://127.0.0.1:${port}/${SPEC.snapshotBucket}/${site}/restic`;
+          const child = spawn(
+            restic,
+            [
+              ...['--repo', repository, '--password-file', 'repository-key', '--no-cache', '--insecure-tls'],
+              ...['-o', 's3.bucket-lookup=path', '-o', `s3.region=${SPEC.region}`, ...args],
+            ],
+            {
+              cwd: folder,
+              env: { AWS_ACCESS_KEY_ID: account.access, AWS_SECRET_ACCESS_KEY: account.secret },
+              stdio: 'ignore',
+            },
+          );
+          const [code] = (await once(child, 'close')) as [number];
+          return code;
+        };
+        const [ukAccount, euAccount] = ACCOUNTS as [(typeof ACCOUNTS)[number], (typeof ACCOUNTS)[number]];
+        expect(await run(ukAccount, 'uk-primary', 'init')).toBe(0);
+        expect(await run(ukAccount, 'uk-primary', 'backup', 'file')).toBe(0);
+        expect(await run(ukAccount, 'uk-primary', 'forget', '--keep-last', '1', '--prune')).toBe(0);
+        expect(await run(euAccount, 'uk-primary', '--no-lock', 'restore', 'latest', '--target', 'out')).toBe(
+          0,
+        );
+        expect(fs.readFileSync(path.join(folder, 'out', 'file'), 'utf8')).toBe('content');
+        expect(await run(euAccount, 'uk-primary', '--no-lock', 'backup', 'file')).not.toBe(0);
+        expect(await run(euAccount, 'eu-standby', 'init')).toBe(0);
+      },
+      120_000,
+    );
 
     it('does not change what it may do, and no stranger gets in', async () => {
       const policy = JSON.stringify({

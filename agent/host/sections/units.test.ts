@@ -11,6 +11,7 @@ import { edgeUnit } from './edge';
 import { engineRestartPathUnit, engineRestartUnit } from './engine-restart';
 import { firewallUnit } from './firewall';
 import { containerUnit, venvUnit } from './inference';
+import { modelPath } from '../weights/rollout';
 import { logsTimer, logsUnit } from './logs';
 import { objectStoreUnit } from './object-store';
 import { jobUnit, timerUnit } from './timers';
@@ -30,7 +31,7 @@ const acme = acmeUnit({
 });
 
 const UNITS: Record<string, string> = {
-  'failover-agent.service': agentUnit(agentCredentials(document.agent!)),
+  'failover-agent.service': agentUnit(agentCredentials(document.agent!), '/opt/restic/restic'),
   'failover-dns.service': dnsUnit(),
   'failover-edge.service': edgeUnit(),
   'failover-engine-restart.service': engineRestartUnit(AGENT_USER, 2),
@@ -152,7 +153,7 @@ describe.each([
 
   it('checks the model before each start', () => {
     expect(setting(unit, 'ExecStartPre').join('\n')).toContain(
-      `verify-model ${inference.model.path} ${inference.model.sha256}`,
+      `verify-model ${modelPath(inference)} ${inference.model.sha256}`,
     );
   });
 

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { stringify } from 'yaml';
 import type { VectorsSpec } from '../../../infra/contract/site-spec';
 import { ensureArtifact } from '../artifact';
@@ -12,6 +13,8 @@ import type { SectionContext } from './context';
 export const VECTORS_UNIT = 'failover-qdrant.service';
 export const QDRANT_USER = 'failover-qdrant';
 const CONFIG_PATH = '/etc/failover/qdrant/config.yaml';
+const LOOPBACK = '127.0.0.1';
+const EVERYWHERE = '0.0.0.0';
 const STORAGE = `${QDRANT_DIRECTORY}/storage`;
 export const SNAPSHOTS_DIRECTORY = `${QDRANT_DIRECTORY}/snapshots`;
 
@@ -22,7 +25,7 @@ export async function applyVectors({ converger, document }: SectionContext): Pro
   await checkPort(converger.host, {
     protocol: 'tcp',
     port: spec.port,
-    address: '127.0.0.1',
+    address: spec.cluster === undefined ? LOOPBACK : EVERYWHERE,
     unit: VECTORS_UNIT,
   });
   const program = await ensureArtifact(converger, spec.runtime, 'qdrant');
@@ -43,6 +46,7 @@ export async function applyVectors({ converger, document }: SectionContext): Pro
 }
 
 export function renderQdrantConfig(spec: VectorsSpec): string {
+  const { cluster } = spec;
   return stringify({
     log_level: 'INFO',
     telemetry_disabled: true,
@@ -50,18 +54,34 @@ export function renderQdrantConfig(spec: VectorsSpec): string {
       storage_path: STORAGE,
       snapshots_path: SNAPSHOTS_DIRECTORY,
       temp_path: `${STORAGE}/tmp`,
+      ...(cluster === undefined ? {} : { collection: { replication_factor: cluster.replicas } }),
     },
     service: {
-      host: '127.0.0.1',
+      // Qdrant opens the port between nodes where it opens the others; the firewall lets the site's servers have that one alone.
+      host: cluster === undefined ? LOOPBACK : EVERYWHERE,
       http_port: spec.port,
       // Only the HTTP API is published by the edge; gRPC would be a second way in.
       grpc_port: null,
       enable_cors: false,
       enable_static_content: false,
       max_request_size_mb: 64,
+      // Else whoever reaches the port between nodes needs no key.
+      ...(cluster === undefined ? {} : { enforce_internal_auth: true }),
     },
-    cluster: { enabled: false },
+    cluster: cluster === undefined ? { enabled: false } : { enabled: true, p2p: { port: cluster.port } },
   });
+}
+
+/** A node that belongs to a cluster already ignores whom it was told to join. */
+function clusterArguments({ cluster }: VectorsSpec): string[] {
+  if (cluster === undefined) return [];
+  const uri = (address: string): string =>
+    `http://${isIPv6(address) ? `[${address}]` : address}:${cluster.port}`;
+  return [
+    '--uri',
+    uri(cluster.address),
+    ...(cluster.founder === cluster.address ? [] : ['--bootstrap', uri(cluster.founder)]),
+  ];
 }
 
 export function vectorsUnit(spec: VectorsSpec, program: string): string {
@@ -84,7 +104,7 @@ export function vectorsUnit(spec: VectorsSpec, program: string): string {
         `Group=${QDRANT_USER}`,
         `WorkingDirectory=${QDRANT_DIRECTORY}`,
         ...loadCredentials(['qdrant-key']),
-        `ExecStart=${execWithKeys({ QDRANT__SERVICE__API_KEY: 'qdrant-key' }, [program, '--config-path', CONFIG_PATH])}`,
+        `ExecStart=${execWithKeys({ QDRANT__SERVICE__API_KEY: 'qdrant-key' }, [program, '--config-path', CONFIG_PATH, ...clusterArguments(spec)])}`,
         'Restart=always',
         'RestartSec=2',
         'TimeoutStopSec=120',

@@ -3,6 +3,7 @@ import type { RunResult } from '../port';
 const answer = (stdout = ''): RunResult => ({ code: 0, stdout, stderr: '' });
 
 const DEPENDENCIES: Record<string, readonly string[]> = {
+  bzip2: [],
   haproxy: ['liblua5.3-0'],
   nftables: ['libnftables1'],
   'pdns-server': ['libboost-program', 'liblua5.3-0'],

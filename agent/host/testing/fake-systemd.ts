@@ -68,8 +68,8 @@ export class FakeSystemd {
     if (verb === 'reset-failed') return answer();
     const unit = this.unit(name);
     const content = this.file(name);
-    if (verb === 'disable') {
-      unit.enabled = false;
+    if (verb === 'disable' || verb === 'stop') {
+      unit.enabled &&= verb === 'stop';
       if (unit.active) this.log.push(`stop ${name}`);
       unit.active = false;
       return answer();

@@ -1,9 +1,11 @@
 import type { ServerSpec } from '../../../infra/contract/site-spec';
+import { versionFolder } from '../../../infra/contract/weights';
 import { apply, type ApplyOptions } from '../apply';
 import { databaseSql, DUMP_SQL, expectedDump, type DnsDatabase } from '../dns/database';
 import { zonesOf } from '../dns/zone';
 import type { ObjectStoreAdmin } from '../object-store-admin';
 import type { Services } from '../sections/context';
+import type { WeightsPort } from '../weights';
 import { failed, MemoryHost, ok } from './memory-host';
 
 /** A server in memory on which every section can be applied, with the object store and the DNS database that it grows. */
@@ -17,10 +19,13 @@ export class World {
   constructor(private readonly expectedDns: () => DnsDatabase | null) {
     const { host } = this;
     host.put('/opt/qdrant/qdrant', 'qdrant', 0o755);
+    host.put('/opt/restic/restic', 'restic', 0o755);
     host.put('/opt/versitygw/versitygw', 'versitygw', 0o755);
     host.put('/opt/vllm/bin/vllm', 'vllm', 0o755);
-    host.put('/srv/models/tiny/SHA256SUMS', 'sums');
     host.handlers.set('/opt/qdrant/qdrant', () => ok('qdrant 1.18.3\n'));
+    host.handlers.set('/opt/restic/restic', () =>
+      ok('restic 0.18.0 compiled with go1.24.1 on linux/amd64\n'),
+    );
     host.handlers.set('haproxy', () => ok());
     host.handlers.set('find', () => ok());
     host.handlers.set('nft', (args) => this.nft(args));
@@ -40,7 +45,7 @@ export class World {
       this.host,
       document,
       { change: (line) => this.lines.push(line) },
-      { objectStore: () => this.store(), ...services },
+      { objectStore: () => this.store(), weights: () => this.weights(), ...services },
       options,
     );
   }
@@ -60,6 +65,18 @@ export class World {
         return Promise.resolve(changed);
       },
       close: () => undefined,
+    };
+  }
+
+  /** The version's list is all that a server in memory has of it. */
+  private weights(): WeightsPort {
+    return {
+      pull: async ({ folder, sha256 }) => {
+        const list = `${versionFolder(folder, sha256)}/SHA256SUMS`;
+        if ((await this.host.stat(list)) !== null) return null;
+        this.host.put(list, sha256);
+        return { files: 1, bytes: 1e9, source: 'example/tiny at 0123abc' };
+      },
     };
   }
 

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import type { step } from '../core';
 import type { LeaseEvent, LeaseState } from '../model';
 import { EMPTY_STATE } from '../ports';
+import { holderDeadline } from '../timing';
 import type { Mutation } from './mutation';
 import { both, type Fault, type Plan } from './plan';
 
@@ -88,6 +89,14 @@ const vetoed: fc.Arbitrary<Pick<Plan, 'faults' | 'mode' | 'cooldownMs'>> = fc
       { ...when, kind: 'crash' as const, site: 'a' as const },
     ],
   }));
+
+/** The store forgets what it acknowledges, and the holder loses sight of both others before it can tell. */
+const forgetfulStore: fc.Arbitrary<readonly Fault[]> = fc
+  .tuple(fc.integer({ min: 10_000, max: 14_000 }), fc.integer({ min: 3000, max: 9000 }))
+  .map(([at, later]) => [
+    { kind: 'store-loses', at, ms: later, probability: 1 },
+    { kind: 'cut', at: at + later, ms: 15_000, links: [...both('a', 'w'), ...both('a', 'b')] },
+  ]);
 
 const quickSwitch: fc.Arbitrary<readonly Fault[]> = fc
   .integer({ min: 10_000, max: 20_000 })
@@ -191,6 +200,8 @@ export const MUTANTS: readonly Mutation[] = [
               leaseDeadline: now + state.config.ttlMs / 2,
               promiseDeadline: -Infinity,
               needsSeq: 0,
+              provenEtag: null,
+              unproven: null,
               ownWrites: [],
               troubled: false,
               lapseTold: false,
@@ -227,6 +238,20 @@ export const MUTANTS: readonly Mutation[] = [
         ? { ...event, result: { kind: 'written', etag: state.hold?.etag ?? '' } }
         : event,
     ),
+  },
+  {
+    name: 'what the store acknowledges is believed at once',
+    step: leaving((after, event) => {
+      const { hold, config } = after;
+      if (event.type !== 'write-done' || hold?.unproven == null) return after;
+      const { etag, sentAt } = hold.unproven;
+      const leaseDeadline = holderDeadline(config, sentAt);
+      return {
+        ...after,
+        hold: { ...hold, confirmed: true, leaseDeadline, provenEtag: etag, unproven: null },
+      };
+    }),
+    focus: forgetfulStore.map((faults) => ({ faults, mode: 'automatic' as const, cooldownMs: 0 })),
   },
   {
     name: 'a hand-over of unknown outcome counts as not done',

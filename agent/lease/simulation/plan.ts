@@ -23,6 +23,11 @@ export type Fault = At &
       }
     | { readonly kind: 'promote'; readonly site: SiteName; readonly accept: boolean }
     | { readonly kind: 'switch' | 'reprotect'; readonly site: SiteName }
+    | { readonly kind: 'store-errors' }
+    /** Reads are so much older than they should be. */
+    | { readonly kind: 'store-stale'; readonly byMs: number }
+    /** Writes are acknowledged and forgotten, this share of them. */
+    | { readonly kind: 'store-loses'; readonly probability: number }
     /** A no that lasts for `ms`, said to one site. */
     | { readonly kind: 'veto'; readonly site: SiteName }
   );
@@ -113,6 +118,25 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constantFrom('switch' as const, 'reprotect' as const), at, ms, site }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('veto' as const), at, ms, site }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('store-errors' as const), at, ms }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('store-stale' as const),
+      at,
+      ms,
+      byMs: fc.integer({ min: 500, max: 9000 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('store-loses' as const),
+      at,
+      ms,
+      probability: fc.constantFrom(0.3, 0.7, 1),
+    }),
+  },
 );
 
 export const plan: fc.Arbitrary<Plan> = fc.record({

@@ -194,10 +194,7 @@ export class SimulatedSite {
         return this.request<ReadResult>(
           'w',
           process,
-          () => {
-            const found = store.readNow();
-            return found === 'absent' ? { kind: 'absent' } : { kind: 'lease', ...found };
-          },
+          () => world.faulty.read(),
           (result) =>
             this.feed({
               type: 'read-done',
@@ -209,10 +206,7 @@ export class SimulatedSite {
         return this.request<WriteResult>(
           'w',
           process,
-          () => {
-            const result = world.storeWrite(action.lease, action.ifMatch);
-            return result === 'conflict' ? { kind: 'conflict' } : { kind: 'written', ...result };
-          },
+          () => world.faulty.write(action.lease, action.ifMatch),
           (result) =>
             this.feed({
               type: 'write-done',

@@ -6,6 +6,7 @@ import { MemoryLeaseStore } from '../memory-store';
 import type { PersistedState } from '../ports';
 import { reprotectRefusal } from '../requests';
 import { Agenda } from './agenda';
+import { FaultyStore } from './faulty-store';
 import { Acknowledgements, broken, checkLeaseChange } from './invariants';
 import type { Mutation } from './mutation';
 import { Network } from './network';
@@ -27,6 +28,7 @@ export class World {
   readonly random: Random;
   readonly network: Network;
   readonly store = new MemoryLeaseStore();
+  readonly faulty: FaultyStore;
   readonly acknowledgements = new Acknowledgements();
   /** When a site last told its peer that it could take over. */
   readonly lastPromotable = new Map<SiteName, number>();
@@ -51,6 +53,9 @@ export class World {
   ) {
     this.random = new Random(plan.seed);
     this.network = new Network(this.agenda, this.random, 2.5 * TTL_MS);
+    this.faulty = new FaultyStore(this.store, this.agenda, this.random, (lease, ifMatch) =>
+      this.storeWrite(lease, ifMatch),
+    );
     this.sites = { a: this.makeSite('a', plan.clocks[0]), b: this.makeSite('b', plan.clocks[1]) };
   }
 
@@ -70,7 +75,7 @@ export class World {
     this.checkService();
   }
 
-  storeWrite(lease: Lease, ifMatch: string): { etag: string } | 'conflict' {
+  private storeWrite(lease: Lease, ifMatch: string): { etag: string } | 'conflict' {
     const found = this.store.readNow();
     const before = found === 'absent' ? null : found.lease;
     const condition = this.mutation.storeIgnoresEtags === true && found !== 'absent' ? found.etag : ifMatch;
@@ -86,7 +91,8 @@ export class World {
   decided(site: SimulatedSite, lease: Lease): void {
     if (this.decisions.has(lease.nonce)) return;
     const pending = site.state.persisted.pendingClaim;
-    const entry = pending?.lease.nonce === lease.nonce ? pending.entry : site.state.handover?.swap?.entry;
+    const swap = site.state.handover?.swap;
+    const entry = [pending, swap].find((intent) => intent?.lease.nonce === lease.nonce)?.entry;
     if (entry === undefined) return;
     this.note(`${site.name} decides epoch ${lease.epoch} for ${lease.holder}: ${entry.cause}`);
     this.decisions.set(lease.nonce, {
@@ -236,6 +242,12 @@ export class World {
       case 'crash-on':
         this.site(fault.site).traps.push({ ...fault, left: fault.nth });
         return;
+      case 'store-errors':
+        return this.faulty.err(fault.ms);
+      case 'store-stale':
+        return this.faulty.ageReads(fault.ms, fault.byMs);
+      case 'store-loses':
+        return this.faulty.lose(fault.ms, fault.probability);
       case 'veto':
         return this.veto(this.site(fault.site), fault.ms);
       case 'promote':
@@ -291,6 +303,7 @@ export class World {
   private heal(): void {
     this.note('heal');
     this.network.heal();
+    this.faulty.heal();
     for (const site of Object.values(this.sites)) {
       site.traps.length = 0;
       site.canaryFailsUntil = 0;

@@ -23,28 +23,55 @@ export function findVersitygw(): string | undefined {
 }
 
 export class Versitygw {
+  private child: ChildProcess | null = null;
+
   private constructor(
-    readonly endpoint: string,
+    private readonly executable: string,
+    private readonly port: number,
     private readonly folder: string,
-    private readonly child: ChildProcess,
   ) {}
 
-  static async start(executable: string): Promise<Versitygw> {
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'lease-store-'));
-    const port = await freePort();
+  /** @param within an existing folder for everything that it keeps; absent: one of its own */
+  static async start(executable: string, within: string = os.tmpdir()): Promise<Versitygw> {
+    const folder = await mkdtemp(path.join(within, 'lease-store-'));
     await mkdir(path.join(folder, 'data'));
-    const child = spawn(executable, ['--port', `127.0.0.1:${port}`, 'posix', path.join(folder, 'data')], {
+    const server = new Versitygw(executable, await freePort(), folder);
+    await server.launch();
+    return server;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it again on what it had. */
+  async launch(): Promise<void> {
+    const data = path.join(this.folder, 'data');
+    this.child = spawn(this.executable, ['--port', `127.0.0.1:${this.port}`, 'posix', data], {
       env: { ...process.env, ROOT_ACCESS_KEY: CREDENTIALS.accessKey, ROOT_SECRET_KEY: CREDENTIALS.secretKey },
       stdio: 'ignore',
     });
-    const server = new Versitygw(`http://127.0.0.1:${port}`, folder, child);
-    await server.answers();
-    return server;
+    await this.answers(this.child);
+  }
+
+  /** Gone without a word; its objects stay. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** SIGSTOP and SIGCONT: it accepts connections and answers nothing. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.child?.kill(signal);
   }
 
   /** Buckets are folders for it. */
   async makeBucket(name: string): Promise<void> {
-    await mkdir(path.join(this.folder, 'data', name));
+    await mkdir(this.pathOf(name));
+  }
+
+  /** Where an object, or all whose names begin with it and a slash, lies on disk. */
+  pathOf(bucket: string, key = ''): string {
+    return path.join(this.folder, 'data', bucket, key);
   }
 
   /** Writes or removes an object without conditions, as a person with the keys could. */
@@ -67,19 +94,26 @@ export class Versitygw {
 
   /** Writes a file into the store's folder, as a person on the server could. */
   async putBehind(bucket: string, key: string, body: string): Promise<void> {
-    await writeFile(path.join(this.folder, 'data', bucket, key), body);
+    await writeFile(this.pathOf(bucket, key), body);
   }
 
   async stop(): Promise<void> {
-    const gone = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGTERM');
-    await gone;
+    await this.end('SIGTERM');
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  private async answers(): Promise<void> {
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const { child } = this;
+    this.child = null;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  private async answers(child: ChildProcess): Promise<void> {
     const end = Date.now() + 10_000;
-    while (Date.now() < end && this.child.exitCode === null) {
+    while (Date.now() < end && child.exitCode === null) {
       const answered = await fetch(this.endpoint).then(
         () => true,
         () => false,

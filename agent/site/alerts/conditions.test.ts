@@ -49,6 +49,17 @@ it('says nothing of a pair that is well', () => {
 });
 
 it.each<[string, AlertFacts, string[]]>([
+  [
+    'leading another server that is silent',
+    {
+      ...WELL,
+      otherServers: [
+        { server: 'uk-2', canary: { inference: 'unknown', vectors: 'unknown', edge: 'unknown' } },
+        { server: 'uk-3', canary: { inference: 'healthy', vectors: 'healthy', edge: 'healthy' } },
+      ],
+    },
+    ['server-uk-2 error 60'],
+  ],
   ['fenced while the peer serves', { ...STANDBY, state: 'fenced' }, ['fenced warning 0']],
   [
     'fenced and named by the lease, so that nobody serves',

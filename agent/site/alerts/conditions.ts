@@ -10,6 +10,7 @@ import {
   type PromotableResponse,
   type ProposalStatus,
   type SiteState,
+  type StandingRequest,
 } from '../../../infra/contract/agent-api';
 import type { EngineRestartsView } from '../recovery/engine-restart';
 import { now, type Condition } from './condition';
@@ -31,6 +32,8 @@ export interface AlertFacts {
   readonly lease: { readonly epoch: number; readonly holder: string } | null;
   readonly promotable: Pick<PromotableResponse, 'promotable' | 'reasons'>;
   readonly canary: Readonly<Record<CanaryPart, { readonly health: Health; readonly detail: string }>>;
+  /** What the site's other servers last said of themselves; unknown in all parts where they have not said so lately. */
+  readonly otherServers?: readonly StandingRequest[];
   readonly engineRestarts: EngineRestartsView;
   /** Of what this site holds in readiness; null for the holder and when unknown. */
   readonly dataAgeSeconds: number | null;
@@ -51,6 +54,8 @@ export interface AlertFacts {
   readonly unprotectedAfterSeconds: number;
 }
 
+/** A server that is restarted on purpose is back by then. */
+const SERVER_SECONDS = 60;
 /** A record that could not be moved so many times in a row is a matter for people. */
 const DNS_FAILURES = 3;
 /** A site that has just taken the lease counts as fenced until that is on its disk. */
@@ -67,6 +72,7 @@ export function conditionsOf(facts: AlertFacts): readonly Condition[] {
     ...leaseAlerts(facts),
     ...protection(facts),
     ...canaries(facts),
+    ...otherServers(facts),
     ...engineRestarts(facts),
     ...replicationConditions(facts),
     ...dns(facts),
@@ -81,6 +87,17 @@ function fenced({ site, state, lease }: AlertFacts): Condition[] {
     : 'No site is known to hold the lease: see `failover status`.';
   const condition = now('fenced', elsewhere ? 'warning' : 'critical', `${site} is fenced`, detail);
   return [elsewhere ? condition : { ...condition, afterSeconds: OWN_FENCED_SECONDS }];
+}
+
+/** Losing one of several servers is no failover, and nobody would notice. */
+function otherServers({ site, otherServers: others }: AlertFacts): Condition[] {
+  return (others ?? []).flatMap(({ server, canary }): Condition[] => {
+    const unwell = CANARY_PARTS.filter((part) => canary[part] !== 'healthy');
+    if (unwell.length === 0) return [];
+    const detail = `${unwell.map((part) => `${part} ${canary[part]}`).join(', ')}. The site goes on with its other servers.`;
+    const condition = now(`server-${server}`, 'error', `${server} of ${site} is not well`, detail);
+    return [{ ...condition, afterSeconds: SERVER_SECONDS }];
+  });
 }
 
 /** The one alert that waits for an answer: what is wrong, since when, what will happen when, and how to stop or hasten it. */

@@ -6,6 +6,7 @@ import {
   type MergeRequest,
   type MergeResponse,
   type PromiseResponse,
+  type PublishListing,
 } from '../../../infra/contract/agent-api';
 import type { Digester } from '../digest/digester';
 import { mayServeInference, mayServeVectors } from '../edge-verdicts';
@@ -17,6 +18,7 @@ import { post, type Answer, type Route } from './server';
 
 const Person = z.object({ by: z.string().min(1).max(200), reason: z.string().min(1).max(2000) });
 const Promote = Person.extend({ acceptDataLoss: z.boolean().optional() });
+const Restore = Person.extend({ at: z.string().min(1).max(100) });
 const Veto = Person.extend({ forSeconds: z.number().min(0).max(MAX_VETO_SECONDS) });
 const PromiseBody = z.object({ from: z.string().min(1), epoch: z.number().int().nonnegative() });
 const PeerApply = z.object({ publishId: z.string().min(1).max(100) });
@@ -44,6 +46,8 @@ export interface RouteOptions {
   readonly keeper: KeeperPort;
   readonly operations: Operations;
   readonly metrics: () => Promise<Answer>;
+  /** What can be restored. */
+  readonly publishes: () => Promise<readonly PublishListing[]>;
   readonly peerSite: string;
   readonly digests: Pick<Digester, 'doubted'>;
   readonly diverged: Pick<DivergedArchive, 'list' | 'page' | 'merged'>;
@@ -78,6 +82,8 @@ export function routes(options: RouteOptions): Route[] {
       return ok(keeper.switching());
     }),
     post('/failover/reprotect', 'operator', Person, async (body) => ok(await operations.reprotect(body))),
+    get('/failover/publishes', 'operator', async () => ok({ publishes: await options.publishes() })),
+    post('/failover/restore', 'operator', Restore, async (body) => ok(await operations.restore(body))),
     post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
     post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),
     post('/failover/diverged', 'operator', Nothing, () => ok({ diverged: options.diverged.list() })),

@@ -86,12 +86,8 @@ export class PeerClient {
     await this.agent.destroy();
   }
 
-  private async call<T>(
-    method: Dispatcher.HttpMethod,
-    path: string,
-    body?: unknown,
-    timeoutMs?: number,
-  ): Promise<T> {
+  /** Any request to the other side; throws when it does not answer, or refuses. */
+  async call<T>(method: Dispatcher.HttpMethod, path: string, body?: unknown, timeoutMs?: number): Promise<T> {
     const signal = AbortSignal.timeout(timeoutMs ?? this.options.timeoutMs);
     const { addresses } = this.options;
     let last: unknown;

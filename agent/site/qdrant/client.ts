@@ -9,6 +9,7 @@ import type {
   LocalShard,
   PointId,
   QdrantPoint,
+  RemoteShard,
   SnapshotDescription,
 } from './types';
 
@@ -95,12 +96,27 @@ export class QdrantClient {
     );
   }
 
-  async localShards(name: string): Promise<{ local: LocalShard[]; remote: number }> {
-    const result = await this.call<{ local_shards: LocalShard[]; remote_shards: unknown[] }>(
-      'GET',
-      `/collections/${encodeURIComponent(name)}/cluster`,
-    );
-    return { local: result.local_shards, remote: result.remote_shards.length };
+  /** Replicas on this node, and those that this node knows of on others. */
+  async shards(name: string): Promise<{ peer: number; local: LocalShard[]; remote: RemoteShard[] }> {
+    const result = await this.call<{
+      peer_id: number;
+      local_shards: LocalShard[];
+      remote_shards: RemoteShard[];
+    }>('GET', `/collections/${encodeURIComponent(name)}/cluster`);
+    return { peer: result.peer_id, local: result.local_shards, remote: result.remote_shards };
+  }
+
+  /** Ids of all nodes of the cluster. */
+  async peers(): Promise<number[]> {
+    const result = await this.call<{ peers?: Record<string, unknown> }>('GET', '/cluster');
+    // Ids are of 64 bits in the protocol, and Qdrant keeps them to what a JSON number holds.
+    return Object.keys(result.peers ?? {}).map(Number);
+  }
+
+  /** Begins to copy a shard's replica to a node that has none; the nodes do the rest. */
+  async replicateShard(name: string, shard: number, from: number, to: number): Promise<void> {
+    const wanted = { shard_id: shard, from_peer_id: from, to_peer_id: to, method: 'snapshot' };
+    await this.call('POST', `/collections/${encodeURIComponent(name)}/cluster`, { replicate_shard: wanted });
   }
 
   async aliases(): Promise<AliasDescription[]> {

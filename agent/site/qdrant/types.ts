@@ -36,6 +36,14 @@ export interface LocalShard {
   readonly state: string;
 }
 
+/** A replica on another node of the cluster, as this one knows it. */
+export interface RemoteShard {
+  readonly shard_id: number;
+  readonly shard_key?: string | number | null;
+  readonly peer_id: number;
+  readonly state: string;
+}
+
 export interface AliasDescription {
   readonly alias_name: string;
   readonly collection_name: string;

@@ -10,11 +10,12 @@ import { DivergedExporter, describeCounts } from '../diverged/export';
 import { SkippedError, messageOf } from '../errors';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
-import { anchorAge, type AgeAnchor } from '../state/age';
+import { UNKNOWN_AGE, anchorAge, type AgeAnchor } from '../state/age';
 import type { Ledger } from '../state/ledger';
 import { mayApply, mayApplyPublish, type ApplyFacts } from './apply-rules';
 import { publishInfo, type Manifest } from './manifest';
-import { RESTORE_STEPS, restore, type RestoreStep } from './restore';
+import type { PartStore } from './parts';
+import { RESTORE_STEPS, restore, type RestorePorts, type RestoreStep } from './restore';
 import { setAsideLocalData } from './set-aside';
 import type { Staging } from './staging';
 import { SnapshotStoreUnreachableError, type LatestPointer, type SnapshotStore } from './store';
@@ -51,8 +52,9 @@ export interface ApplyRequest {
 }
 
 export interface ApplierOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'servers'>;
   readonly store: SnapshotStore;
+  readonly parts: PartStore;
   readonly qdrant: QdrantClient;
   readonly staging: Staging;
   readonly keeper: Pick<KeeperPort, 'lease' | 'state' | 'writableForSeconds'>;
@@ -81,6 +83,8 @@ interface Found {
 export class Applier {
   private touching = false;
   private stopReason: string | null = null;
+  /** Ends a fetch under way at once: a store that does not answer must not hold anybody up. */
+  private fetching: AbortController | null = null;
   /** A publish that was restored and found wanting: trying it again would only disturb Qdrant. */
   private refused: { readonly id: string; readonly message: string } | null = null;
 
@@ -91,9 +95,18 @@ export class Applier {
     return this.touching;
   }
 
-  /** An apply under way ends at its next step; the marker stays. */
+  /** An apply under way ends at its next step, a fetch at once; the marker stays. */
   stop(reason: string): void {
     this.stopReason = reason;
+    this.fetching?.abort(new ApplyInterruptedError(`Stopped fetching: ${reason}.`));
+  }
+
+  /**
+   * For a promotion: what is only being fetched ends. What is being put into Qdrant goes on, since going back to the last
+   * good publish would take as long as finishing this one.
+   */
+  stopUnlessTouching(reason: string): void {
+    if (!this.touching) this.stop(reason);
   }
 
   allow(): void {
@@ -113,7 +126,7 @@ export class Applier {
   }
 
   private async run(request: ApplyRequest): Promise<PublishInfo> {
-    const { ledger, staging, store, qdrant } = this.options;
+    const { ledger, staging, parts } = this.options;
     const reprotect = request.reprotect ?? false;
     await this.step('started');
     skipIf(mayApply(this.facts(reprotect)));
@@ -123,8 +136,8 @@ export class Applier {
     await this.requireVersion(manifest);
     await staging.sweep();
     await staging.keepOnly([ledger.state.lastGood, manifest.id]);
-    await staging.requireSpace(manifest);
-    await staging.fetch(manifest, store, () => this.step('part-fetched'));
+    await staging.requireSpace(manifest, parts);
+    await this.fetch(manifest);
     await staging.verify(manifest);
     await this.step('staged');
     const guard = this.guard(manifest, reprotect);
@@ -138,7 +151,10 @@ export class Applier {
       await ledger.update({ applying: { id, site, epoch } });
       await this.step('marked');
       try {
-        await restore(manifest, { qdrant, staging, guard, step: (step: RestoreStep) => this.step(step) });
+        await restore(
+          manifest,
+          this.restorePorts(guard, (step) => this.step(step)),
+        );
         await this.options.digests?.verify(manifest);
       } catch (error) {
         await this.goBack(found, guard, error);
@@ -148,6 +164,7 @@ export class Applier {
       await ledger.update({
         applied: { ...info, anchor: found.anchor, via: 'apply' },
         applying: null,
+        rewinding: null,
         lastGood: manifest.id,
       });
       await this.step('recorded');
@@ -156,6 +173,19 @@ export class Applier {
       return info;
     } finally {
       this.touching = false;
+    }
+  }
+
+  private async fetch(manifest: Manifest): Promise<void> {
+    const { staging, parts } = this.options;
+    const fetching = new AbortController();
+    if (this.stopReason !== null)
+      fetching.abort(new ApplyInterruptedError(`Stopped fetching: ${this.stopReason}.`));
+    this.fetching = fetching;
+    try {
+      await staging.fetch(manifest, parts, () => this.step('part-fetched'), fetching.signal);
+    } finally {
+      this.fetching = null;
     }
   }
 
@@ -170,7 +200,7 @@ export class Applier {
       if (staged === null) throw error;
       skipIf(mayApplyPublish(this.facts(reprotect), pointerOf(staged)));
       // The age cannot be told without the store; it is read again as soon as the store answers.
-      return { manifest: staged, anchor: { bootId: '', monotonicMs: 0, ageSeconds: 0 } };
+      return { manifest: staged, anchor: UNKNOWN_AGE };
     }
   }
 
@@ -188,7 +218,8 @@ export class Applier {
     }
     this.refuseKnown(pointer);
     const { manifest, ageSeconds } = await store.readManifest(pointer.site, pointer.publishId);
-    const anchor = anchorAge(clock, ageSeconds + manifest.capturedSeconds);
+    const anchor =
+      ageSeconds === null ? UNKNOWN_AGE : anchorAge(clock, ageSeconds + manifest.capturedSeconds);
     skipIf(mayApplyPublish(this.facts(reprotect), pointerOf(manifest)));
     await this.options.learnParity(manifest.parity);
     return { manifest, anchor };
@@ -259,9 +290,15 @@ export class Applier {
     await this.step('set-aside');
   }
 
+  private restorePorts(guard: () => void, step: (step: RestoreStep) => Promise<void>): RestorePorts {
+    const { qdrant, staging, spec } = this.options;
+    const { servers } = spec;
+    return { qdrant, staging, guard, step, ...(servers === undefined ? {} : { replicas: servers.replicas }) };
+  }
+
   /** The last good publish comes back, whole and verified, or the marker stays. */
   private async goBack(found: Found, guard: () => void, cause: unknown): Promise<void> {
-    const { ledger, staging, qdrant, record } = this.options;
+    const { ledger, staging, record } = this.options;
     if (cause instanceof ApplyInterruptedError) return;
     const { applied, lastGood } = ledger.state;
     if (lastGood === null || applied?.id !== lastGood || lastGood === found.manifest.id) return;
@@ -271,7 +308,10 @@ export class Applier {
       await staging.verify(good);
       // Its epoch may be over; it was verified here under its own, and the lease's direction still has to hold.
       guard();
-      await restore(good, { qdrant, staging, guard, step: () => Promise.resolve() });
+      await restore(
+        good,
+        this.restorePorts(guard, () => Promise.resolve()),
+      );
       await ledger.update({ applying: null });
       this.refused = { id: found.manifest.id, message: messageOf(cause) };
       record('alert', `went back to ${lastGood} after ${found.manifest.id} could not be applied`);

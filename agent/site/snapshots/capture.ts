@@ -88,10 +88,12 @@ export class SnapshotNames {
 export async function listShards(qdrant: QdrantClient): Promise<ShardList[]> {
   const lists: ShardList[] = [];
   for (const name of await qdrant.collectionNames()) {
-    const { local, remote } = await qdrant.localShards(name);
-    if (remote > 0) {
+    const { local, remote } = await qdrant.shards(name);
+    const here = new Set(local.map((shard) => shard.shard_id));
+    const elsewhere = [...new Set(remote.map((shard) => shard.shard_id))].filter((id) => !here.has(id));
+    if (elsewhere.length > 0) {
       throw new SnapshotUnfitError(
-        `${name} has shards on other nodes; this agent publishes from a single node. Move them here or publish from each owner.`,
+        `${name}: shards ${elsewhere.join(', ')} have no replica on this node, and a publish is made from one node. Replicate them here.`,
       );
     }
     const unfit = local.filter((shard) => shard.state !== 'Active');

@@ -2,16 +2,21 @@
 import type { CollectionConfig, PayloadIndex } from '../qdrant/types';
 import { canonicalJson } from './hashing';
 
-/** Body of `PUT /collections/{c}`. */
-export function creationBody(config: CollectionConfig): Record<string, unknown> {
+/**
+ * Body of `PUT /collections/{c}`.
+ *
+ * @param replicas as many as this site keeps of each shard, where it has several servers; else as the publisher said
+ */
+export function creationBody(config: CollectionConfig, replicas?: number): Record<string, unknown> {
   const { params } = config;
   return withoutNulls({
     vectors: params['vectors'],
     sparse_vectors: params['sparse_vectors'],
     shard_number: params['shard_number'],
     sharding_method: params['sharding_method'],
-    replication_factor: params['replication_factor'],
-    write_consistency_factor: params['write_consistency_factor'],
+    replication_factor: replicas ?? params['replication_factor'],
+    // More than there are would refuse every write.
+    write_consistency_factor: atMost(params['write_consistency_factor'], replicas),
     on_disk_payload: params['on_disk_payload'],
     hnsw_config: config.hnsw_config,
     optimizers_config: config.optimizer_config,
@@ -62,6 +67,9 @@ function structure(config: CollectionConfig): unknown {
     onDiskPayload: params['on_disk_payload'],
   };
 }
+
+const atMost = (value: unknown, most: number | undefined): unknown =>
+  typeof value === 'number' && most !== undefined ? Math.min(value, most) : value;
 
 function withoutNulls(body: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(

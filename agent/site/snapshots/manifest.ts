@@ -17,6 +17,7 @@ const collectionName = z
     'a collection name without / or \\',
   );
 
+/** Size and digest are those of the snapshot that Qdrant is given to recover from. */
 const Shard = z.object({
   shardId: count,
   /** Custom sharding: the key that this shard belongs to. */
@@ -51,7 +52,7 @@ const Collection = z.object({
 });
 
 export const Manifest = z.object({
-  schemaVersion: z.literal(1),
+  schemaVersion: z.literal(2),
   id: z.string().regex(/^\d{10}-\d{8}T\d{6}Z-[0-9a-f]{4}$/),
   site: z.string(),
   epoch: z.number().int().positive(),
@@ -64,9 +65,16 @@ export const Manifest = z.object({
   /** How long writes were held, and whether that was long enough for exact counts. */
   heldSeconds: z.number().nonnegative(),
   exact: z.boolean(),
+  /** What the part store calls all parts of this publish together. */
+  snapshot: z.string().regex(/^[0-9a-f]{64}$/),
   collections: z.array(Collection),
   versions: z.object({ agent: z.string(), qdrant: z.string() }),
-  parity: z.object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() }),
+  parity: z.object({
+    configHash: z.string(),
+    modelSha256: z.string(),
+    replacesModelSha256: z.string().optional(),
+    qdrantVersion: z.string(),
+  }),
 });
 
 export type Manifest = z.output<typeof Manifest>;
@@ -88,7 +96,7 @@ export function parseManifest(text: string, where: string): Manifest {
   const parsed = Manifest.safeParse(value);
   if (!parsed.success) {
     throw new ManifestInvalidError(
-      `${where} is not a manifest of schema version 1: ${z.prettifyError(parsed.error)}. ` +
+      `${where} is not a manifest of schema version 2: ${z.prettifyError(parsed.error)}. ` +
         'Run the same agent release on both sites and publish again.',
     );
   }

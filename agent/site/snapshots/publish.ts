@@ -12,6 +12,7 @@ import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '..
 import type { QdrantClient } from '../qdrant/client';
 import { anchorAge } from '../state/age';
 import type { Ledger } from '../state/ledger';
+import type { CollectionDigest } from '../digest/digester';
 import {
   SnapshotNames,
   SnapshotUnfitError,
@@ -19,8 +20,10 @@ import {
   listShards,
   type Cut,
   type CutCollection,
+  type CutShard,
   type ShardList,
 } from './capture';
+import { surplus } from './history';
 import {
   newPublishId,
   publishInfo,
@@ -28,6 +31,8 @@ import {
   type ManifestCollection,
   type ManifestShard,
 } from './manifest';
+import type { Digest, PartSource, PartStore } from './parts';
+import { spreadShards } from './replicas';
 import type { SnapshotStore } from './store';
 
 /** Every point at which a publish may be cut short; tests stop at each. */
@@ -36,8 +41,8 @@ export const PUBLISH_STEPS = [
   'marked',
   'writes-held',
   'snapshots-cut',
-  'part-stored',
-  'local-snapshots-removed',
+  'part-taken',
+  'parts-stored',
   'manifest-stored',
   'pointer-moved',
   'recorded',
@@ -45,13 +50,17 @@ export const PUBLISH_STEPS = [
 ] as const;
 export type PublishStep = (typeof PUBLISH_STEPS)[number];
 
+/** Removing old publishes reads the repository's whole index: not after each. */
+const PRUNE_EVERY_MS = 3_600_000;
+
 export class PublishConflictError extends AgentError {
   readonly code = 'PUBLISH_CONFLICT';
 }
 
 export interface PublisherOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'snapshots' | 'parity' | 'servers'>;
   readonly store: SnapshotStore;
+  readonly parts: PartStore;
   readonly qdrant: QdrantClient;
   readonly gate: WriteGate;
   readonly keeper: Pick<KeeperPort, 'lease' | 'writableForSeconds'>;
@@ -70,6 +79,8 @@ export class Publisher {
   private acknowledgedAtCut = 0;
 
   private readonly names: SnapshotNames;
+  private pruneAtMs = Number.NEGATIVE_INFINITY;
+  private pruning: AbortController | null = null;
 
   constructor(private readonly options: PublisherOptions) {
     this.names = options.names ?? new SnapshotNames(options.clock);
@@ -90,6 +101,12 @@ export class Publisher {
     return this.acknowledged - this.acknowledgedAtCut;
   }
 
+  /** Somebody waits for a publish under way: what it still clears up can be cleared up later. */
+  hurry(): void {
+    this.pruning?.abort(new PublishConflictError('Pruning gives way to a switch; the next publish prunes.'));
+    if (this.pruning !== null) this.pruneAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** @param final the last publish of a hand-over, made while the keeper refuses new writes */
   async publish(final = false): Promise<PublishInfo> {
     const { keeper, record } = this.options;
@@ -98,6 +115,13 @@ export class Publisher {
       throw new SkippedError(
         'NOT_HOLDER',
         `${this.options.spec.site} does not hold the lease; only the holder publishes.`,
+      );
+    }
+    const { rewinding } = this.options.ledger.state;
+    if (rewinding !== null && (rewinding.kept !== null || !final)) {
+      throw new SkippedError(
+        'REWINDING',
+        `${this.options.spec.site} is being brought back to ${rewinding.id}; what is here is not whole.`,
       );
     }
     try {
@@ -156,6 +180,7 @@ export class Publisher {
     }
     const id = newPublishId(epoch, startedAt, before?.pointer.publishId);
     const qdrantVersion = await qdrant.version();
+    await this.spread();
     const lists = await listShards(qdrant);
     await ledger.update({ publishing: { id, preexisting: await snapshotsNow(qdrant, lists) } });
     await this.step('marked');
@@ -177,14 +202,12 @@ export class Publisher {
       },
       lists,
     );
-    const collections: ManifestCollection[] = [];
-    for (const collection of cut.collections)
-      collections.push(await this.storeCollection(id, collection, cut.still));
+    const { snapshot, collections } = await this.storeParts(id, cut);
     await this.removeLeftovers();
-    await this.step('local-snapshots-removed');
+    await this.step('parts-stored');
     this.mustStillHold(epoch);
     const manifest: Manifest = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       id,
       site: spec.site,
       epoch,
@@ -193,6 +216,7 @@ export class Publisher {
       capturedSeconds: (clock.monotonicMs() - cut.takenAtMs) / 1000,
       heldSeconds: cut.heldSeconds,
       exact: cut.exact,
+      snapshot,
       collections,
       versions: { agent: this.options.agentVersion, qdrant: qdrantVersion },
       parity: spec.parity,
@@ -212,48 +236,55 @@ export class Publisher {
     const info = publishInfo(manifest);
     await ledger.update({ published: { ...info, anchor: this.ageNow(cut) } });
     await this.step('recorded');
-    await this.prune(id);
+    await this.prune(epoch);
     await this.step('pruned');
     return manifest;
   }
 
-  private async storeCollection(id: string, cut: CutCollection, still: boolean): Promise<ManifestCollection> {
-    const { spec, store, qdrant } = this.options;
-    const shards: ManifestShard[] = [];
-    for (const { shard, snapshot, checksum, bytes } of cut.shards) {
-      const ref = { site: spec.site, publishId: id, collection: cut.name, shardId: shard.shard_id };
-      const body = await qdrant.downloadShardSnapshot(cut.name, shard.shard_id, snapshot);
-      const stored = await store.putPart(ref, body);
-      if (checksum !== null && checksum !== stored.sha256) {
-        throw new SnapshotUnfitError(
-          `${cut.name}/${shard.shard_id}: Qdrant gave SHA-256 ${checksum} for its snapshot, ${stored.sha256} came. Publish again.`,
-        );
-      }
-      if (stored.bytes !== bytes) {
-        throw new SnapshotUnfitError(
-          `${cut.name}/${shard.shard_id}: Qdrant's snapshot has ${bytes} bytes, ${stored.bytes} came. Publish again.`,
-        );
-      }
-      shards.push({ shardId: shard.shard_id, key: shard.shard_key ?? null, ...stored });
-      await this.step('part-stored');
+  private async storeParts(
+    id: string,
+    cut: Cut,
+  ): Promise<{ readonly snapshot: string; readonly collections: ManifestCollection[] }> {
+    const sources = cut.collections.flatMap(({ name, shards }) =>
+      shards.map((shard) => this.source(name, shard)),
+    );
+    const { snapshot, parts } = await this.options.parts.put(id, sources);
+    const stored = [...parts];
+    const collections: ManifestCollection[] = [];
+    for (const collection of cut.collections) {
+      const { name, pointsMin } = collection;
+      const digest = await this.options.digests?.finish(id, name, pointsMin, cut.still);
+      const collectionParts = stored.splice(0, collection.shards.length);
+      collections.push(manifestCollection(collection, collectionParts, digest));
     }
-    const digest = await this.options.digests?.finish(id, cut.name, cut.pointsMin, still);
-    const { config, payload_schema: schema } = cut.info;
+    return { snapshot, collections };
+  }
+
+  /** While a server is away nothing can be spread, and nothing need be for a publish to be made. */
+  private async spread(): Promise<void> {
+    const { spec, qdrant, record } = this.options;
+    if (spec.servers === undefined) return;
+    try {
+      await spreadShards(qdrant, spec.servers.replicas);
+    } catch (error) {
+      record('alert', `not every server gets a copy of every shard: ${messageOf(error)}`);
+    }
+  }
+
+  /** A shard's snapshot, which leaves Qdrant as soon as all of it has come. */
+  private source(name: string, { shard, snapshot, checksum, bytes }: CutShard): PartSource {
+    const { qdrant } = this.options;
+    const { shard_id: shardId } = shard;
     return {
-      name: cut.name,
-      config: { ...config, params: { ...config.params } },
-      aliases: [...cut.aliases],
-      payloadSchema: Object.fromEntries(
-        Object.entries(schema).map(([field, index]) => [
-          field,
-          { data_type: index.data_type, params: index.params },
-        ]),
-      ),
-      shards,
-      pointsMin: cut.pointsMin,
-      pointsMax: cut.pointsMax,
-      samples: [...cut.samples],
-      ...(digest === undefined ? {} : { digest }),
+      collection: name,
+      shardId,
+      bytes,
+      open: () => qdrant.downloadShardSnapshot(name, shardId, snapshot),
+      taken: async (received) => {
+        requireSame(`${name}/${shardId}`, { bytes, checksum }, received);
+        await qdrant.deleteShardSnapshot(name, shardId, snapshot);
+        await this.step('part-taken');
+      },
     };
   }
 
@@ -293,16 +324,30 @@ export class Publisher {
     return anchorAge(clock, (clock.monotonicMs() - cut.takenAtMs) / 1000);
   }
 
-  /** Own publishes only; a failure to prune is no failure to publish. */
-  private async prune(current: string): Promise<void> {
-    const { store, spec, record } = this.options;
+  /** Own publishes only, and only while still the holder; a failure to prune is no failure to publish. */
+  private async prune(epoch: number): Promise<void> {
+    const { store, parts, spec, record, clock } = this.options;
+    const now = clock.monotonicMs();
+    if (now < this.pruneAtMs) return;
+    this.pruneAtMs = now + PRUNE_EVERY_MS;
+    const pruning = new AbortController();
+    this.pruning = pruning;
     try {
       const ids = await store.listPublishes(spec.site);
-      const others = ids.filter((id) => id !== current);
-      const surplus = others.slice(0, Math.max(0, others.length - (spec.snapshots.retain - 1)));
-      for (const id of surplus) await store.removePublish(spec.site, id);
+      const latest = (await store.readLatest())?.pointer.publishId;
+      const extra = surplus(ids, spec.snapshots.history).filter((id) => id !== latest);
+      if (extra.length === 0) return;
+      this.mustStillHold(epoch);
+      // The manifest goes first: what is left of a removal that was cut short must not look like a publish.
+      for (const id of extra) await store.removePublish(spec.site, id);
+      await parts.retain(
+        ids.filter((id) => !extra.includes(id)),
+        pruning.signal,
+      );
     } catch (error) {
-      record('alert', `old publishes could not be removed: ${messageOf(error)}`);
+      if (!pruning.signal.aborted) record('alert', `old publishes could not be removed: ${messageOf(error)}`);
+    } finally {
+      this.pruning = null;
     }
   }
 
@@ -324,4 +369,50 @@ async function snapshotsNow(
     }
   }
   return found;
+}
+
+function manifestCollection(
+  cut: CutCollection,
+  parts: readonly Digest[],
+  digest: CollectionDigest | undefined,
+): ManifestCollection {
+  const { config, payload_schema: schema } = cut.info;
+  return {
+    name: cut.name,
+    config: { ...config, params: { ...config.params } },
+    aliases: [...cut.aliases],
+    payloadSchema: Object.fromEntries(
+      Object.entries(schema).map(([field, index]) => [
+        field,
+        { data_type: index.data_type, params: index.params },
+      ]),
+    ),
+    shards: cut.shards.map(({ shard }, index): ManifestShard => {
+      const part = parts[index];
+      if (part === undefined) throw new TypeError(`${cut.name}/${shard.shard_id} was not stored`);
+      return { shardId: shard.shard_id, key: shard.shard_key ?? null, ...part };
+    }),
+    pointsMin: cut.pointsMin,
+    pointsMax: cut.pointsMax,
+    samples: [...cut.samples],
+    ...(digest === undefined ? {} : { digest }),
+  };
+}
+
+function requireSame(
+  shard: string,
+  announced: { readonly bytes: number; readonly checksum: string | null },
+  received: Digest,
+): void {
+  const { bytes, checksum } = announced;
+  if (checksum !== null && checksum !== received.sha256) {
+    throw new SnapshotUnfitError(
+      `${shard}: Qdrant gave SHA-256 ${checksum} for its snapshot, ${received.sha256} came. Publish again.`,
+    );
+  }
+  if (bytes !== received.bytes) {
+    throw new SnapshotUnfitError(
+      `${shard}: Qdrant's snapshot has ${bytes} bytes, ${received.bytes} came. Publish again.`,
+    );
+  }
 }

@@ -52,15 +52,19 @@ describe('trap 18: recovery from a URL accepts any certificate', () => {
 
 describe('trap 33: production archives', () => {
   it('are left alone by an apply, and by the other site’s pruning', async () => {
-    for (let round = 0; round < 3; round += 1) await publish();
+    const { manifest } = await world.store.readManifest('uk', (await publish()).id);
+    const old = '0000000001-20200101T000000Z-0001';
+    await publish();
+    await world.store.putManifest({ ...manifest, id: old });
     const before = [...world.store.objects.keys()];
     await apply();
     expect([...world.store.objects.keys()]).toEqual(before);
     world.uk.keeper.holder = world.eu.keeper.holder = 'eu';
     world.uk.keeper.leaseEpoch = world.eu.keeper.leaseEpoch = 2;
-    for (let round = 0; round < 4; round += 1) await world.eu.publisher().publish();
-    expect(await world.store.listPublishes('eu')).toHaveLength(2);
-    expect(await world.store.listPublishes('uk')).toHaveLength(2);
+    await world.store.putManifest({ ...manifest, id: old, site: 'eu' });
+    await world.eu.publisher().publish();
+    expect(await world.store.listPublishes('eu')).toHaveLength(1);
+    expect(await world.store.listPublishes('uk')).toContain(old);
   });
 });
 
@@ -256,6 +260,38 @@ describe('trap 30: the sync must not overwrite the good side', () => {
     const recoveries = world.eu.qdrant.requests.filter((line) => line.endsWith('/recover'));
     expect(recoveries).toHaveLength(1);
     expect(world.eu.ledger.state.applying).not.toBeNull();
+  });
+});
+
+describe('a promotion while a publish is being applied', () => {
+  it('ends a fetch at once, however long the store takes, and leaves what is here promotable', async () => {
+    const first = await publish();
+    await apply();
+    await publish();
+    const applier = world.eu.applier();
+    const ended = new Promise<unknown>((resolve) => {
+      world.store.onFetch = (signal) => {
+        const hanging = new Promise<never>((_never, reject) =>
+          signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
+        setImmediate(() => applier.stopUnlessTouching('this site is being promoted'));
+        return hanging;
+      };
+      applier.apply().catch(resolve);
+    });
+    expect(await ended).toMatchObject({ code: 'APPLY_INTERRUPTED' });
+    expect(world.eu.ledger.state.applied?.id).toBe(first.id);
+    expect(world.eu.ledger.state.applying).toBeNull();
+  });
+
+  it('lets what is already being put into Qdrant come to its end', async () => {
+    const { id } = await publish();
+    const applier = world.eu.applier();
+    world.eu.applyStep = async (step) => {
+      if (step === 'shard-recovered') applier.stopUnlessTouching('this site is being promoted');
+    };
+    expect((await applier.apply()).id).toBe(id);
+    expect(world.eu.ledger.state.applied?.id).toBe(id);
   });
 });
 

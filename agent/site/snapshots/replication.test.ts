@@ -72,12 +72,36 @@ describe('publish and apply', () => {
     expect((await apply()).points).toBe(0);
   });
 
-  it('keeps the newest publishes only, and the latest always', async () => {
-    for (let round = 0; round < 4; round += 1) await publish();
-    const kept = await world.store.listPublishes('uk');
-    expect(kept).toHaveLength(2);
-    expect(kept).toContain(await latest());
-    expect(await world.store.readManifest('uk', kept[0] ?? '')).toBeDefined();
+  it('removes publishes that the history has no place for, and never the latest', async () => {
+    const current = await publish();
+    const { manifest } = await world.store.readManifest('uk', current.id);
+    const old = ['0000000001-20200101T000000Z-0001', '0000000001-20200101T001000Z-0002'];
+    for (const id of old) await world.store.putManifest({ ...manifest, id });
+    const next = await publish();
+    expect(await world.store.listPublishes('uk')).toEqual([current.id, next.id]);
+    expect(world.store.retained).toEqual([[current.id, next.id]]);
+  });
+
+  it('does not remove anything for an hour after it has', async () => {
+    const publisher = world.uk.publisher();
+    const current = await publisher.publish();
+    const { manifest } = await world.store.readManifest('uk', current.id);
+    await world.store.putManifest({ ...manifest, id: '0000000001-20200101T000000Z-0001' });
+    await publisher.publish();
+    expect(await world.store.listPublishes('uk')).toContain('0000000001-20200101T000000Z-0001');
+  });
+
+  it('removes nothing when the lease was lost while it published', async () => {
+    const current = await publish();
+    const { manifest } = await world.store.readManifest('uk', current.id);
+    const old = '0000000001-20200101T000000Z-0001';
+    await world.store.putManifest({ ...manifest, id: old });
+    world.uk.publishStep = async (step) => {
+      if (step === 'recorded') world.uk.keeper.leaseEpoch = 2;
+    };
+    await publish();
+    expect(await world.store.listPublishes('uk')).toContain(old);
+    expect(world.store.retained).toEqual([]);
   });
 
   it('says that a publish is here already when it is applied again', async () => {

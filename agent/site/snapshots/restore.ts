@@ -15,6 +15,7 @@ import {
 } from './collection-config';
 import type { Manifest, ManifestCollection } from './manifest';
 import { compareSamples } from './samples';
+import { hasTooFew, replicasWhole } from './replicas';
 import type { Staging } from './staging';
 
 export class RestoreUnfitError extends AgentError {
@@ -47,6 +48,8 @@ export interface RestorePorts {
   /** Throws when this site may no longer be written over; asked before every touch. */
   readonly guard: () => void;
   readonly step: (step: RestoreStep) => Promise<void>;
+  /** Of each shard, where this site has several servers. */
+  readonly replicas?: number;
 }
 
 export async function restore(manifest: Manifest, ports: RestorePorts): Promise<void> {
@@ -56,9 +59,10 @@ export async function restore(manifest: Manifest, ports: RestorePorts): Promise<
   await freeNames(qdrant, manifest);
   for (const collection of manifest.collections) {
     guard();
-    await readyCollection(qdrant, collection, existing.includes(collection.name));
+    await readyCollection(ports, collection, existing.includes(collection.name));
     await step('collection-ready');
     await recoverShards(manifest.id, collection, ports);
+    await replicasWhole(collection.name, ports);
     guard();
     await restoreIndexes(qdrant, collection);
     await step('indexes-restored');
@@ -116,14 +120,14 @@ async function compareCollection(collection: ManifestCollection, qdrant: QdrantC
 }
 
 async function readyCollection(
-  qdrant: QdrantClient,
+  { qdrant, replicas }: RestorePorts,
   wanted: ManifestCollection,
   exists: boolean,
 ): Promise<void> {
   let present = exists;
   if (present) {
     const { config } = await qdrant.collection(wanted.name);
-    if (!sameStructure(config, wanted.config)) {
+    if (!sameStructure(config, wanted.config) || (await hasTooFew(qdrant, wanted.name, replicas))) {
       await qdrant.deleteCollection(wanted.name);
       present = false;
     } else if (!sameSettings(config, wanted.config)) {
@@ -131,8 +135,8 @@ async function readyCollection(
       await qdrant.updateCollection(wanted.name, updateBody(wanted.config));
     }
   }
-  if (!present) await qdrant.createCollection(wanted.name, creationBody(wanted.config));
-  await readyShards(qdrant, wanted, present);
+  if (!present) await qdrant.createCollection(wanted.name, creationBody(wanted.config, replicas));
+  await readyShards(qdrant, wanted, present, replicas);
 }
 
 /** The shards must be the publisher's, by number and key: Qdrant takes a snapshot of the wrong one without a word. */
@@ -140,18 +144,19 @@ async function readyShards(
   qdrant: QdrantClient,
   wanted: ManifestCollection,
   existed: boolean,
+  replicas: number | undefined,
 ): Promise<void> {
   const keys = new Set<string | number>();
   for (const { key } of wanted.shards) if (key !== null) keys.add(key);
   const has = async (): Promise<Map<number, string | number | null>> => {
-    const { local } = await qdrant.localShards(wanted.name);
+    const { local } = await qdrant.shards(wanted.name);
     return new Map(local.map((shard) => [shard.shard_id, shard.shard_key ?? null]));
   };
   let shards = await has();
   if (!matches(shards, wanted) && keys.size > 0) {
     if (existed) {
       await qdrant.deleteCollection(wanted.name);
-      await qdrant.createCollection(wanted.name, creationBody(wanted.config));
+      await qdrant.createCollection(wanted.name, creationBody(wanted.config, replicas));
     }
     for (const key of keys) await qdrant.createShardKey(wanted.name, key);
     shards = await has();

@@ -1,36 +1,31 @@
 /**
- * Publishes on an S3 store: `<site>/publishes/<id>/manifest.json`, `<site>/publishes/<id>/<collection>/<shard>.snapshot`
- * and the pointer `latest`, which moves by `If-Match` only.
+ * Manifests on an S3 store, `<site>/publishes/<id>/manifest.json`, and the pointer `latest`, which moves by `If-Match`
+ * only.
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { Readable } from 'node:stream';
 import {
-  DeleteObjectsCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
 import { z } from 'zod';
 import { messageOf } from '../errors';
-import { HashingTransform } from './hashing';
 import { parseManifest, type Manifest } from './manifest';
 import {
   PointerInvalidError,
   PublishMissingError,
   SnapshotStoreUnreachableError,
   type LatestPointer,
-  type PartRef,
   type SnapshotStore,
 } from './store';
 
 const LATEST = 'latest';
+const CLOCK_RESOLUTION_SECONDS = 1;
 const Pointer = z.object({ publishId: z.string(), site: z.string(), epoch: z.number() });
-/** With two parts in flight a stream of any size takes about 24 MiB. S3 allows 10,000 parts: 80 GB a shard. */
-const PART_BYTES = 8 * 1024 * 1024;
 
 export interface S3SnapshotStoreOptions {
   readonly endpoint: string;
@@ -39,20 +34,16 @@ export interface S3SnapshotStoreOptions {
   /** Absent: the SDK finds credentials itself, such as those of an EC2 instance's role. */
   readonly account?: { readonly accessKey: string; readonly secretKey: string };
   readonly caCertificate?: string;
-  /** For the small requests; a part may take as long as it keeps moving. */
   readonly requestTimeoutMs?: number;
-  readonly partBytes?: number;
 }
 
 export class S3SnapshotStore implements SnapshotStore {
   private readonly s3: S3Client;
   private readonly bucket: string;
-  private readonly partBytes: number;
   private readonly timeoutMs: number;
 
   constructor(options: S3SnapshotStoreOptions) {
     this.bucket = options.bucket;
-    this.partBytes = options.partBytes ?? PART_BYTES;
     this.timeoutMs = options.requestTimeoutMs ?? 10_000;
     const ca = options.caCertificate === undefined ? {} : { ca: options.caCertificate };
     this.s3 = new S3Client({
@@ -68,46 +59,15 @@ export class S3SnapshotStore implements SnapshotStore {
             },
           }),
       maxAttempts: 3,
-      // Parts are checked by the SHA-256 in the manifest; aws-chunked trailers are not spoken by every S3 store.
+      // aws-chunked trailers are not spoken by every S3 store.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
       requestHandler: {
         connectionTimeout: 5_000,
-        // Idle time on the socket, not the whole transfer.
-        socketTimeout: 30_000,
         httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 8 }),
         httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 8, ...ca }),
       },
     });
-  }
-
-  async putPart(ref: PartRef, body: Readable): Promise<{ bytes: number; sha256: string }> {
-    const hashing = new HashingTransform();
-    body.once('error', (error) => hashing.destroy(error));
-    const upload = new Upload({
-      client: this.s3,
-      params: { Bucket: this.bucket, Key: partKey(ref), Body: body.pipe(hashing) },
-      partSize: this.partBytes,
-      queueSize: 2,
-    });
-    try {
-      await upload.done();
-    } catch (error) {
-      body.destroy();
-      throw unreachable(`store ${partKey(ref)}`, error);
-    }
-    return { bytes: hashing.bytes, sha256: hashing.digest() };
-  }
-
-  async openPart(ref: PartRef): Promise<Readable> {
-    const key = partKey(ref);
-    try {
-      const answer = await this.s3.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-      return answer.Body as Readable;
-    } catch (error) {
-      if (isMissing(error)) throw missing(key);
-      throw unreachable(`read ${key}`, error);
-    }
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
@@ -123,7 +83,10 @@ export class S3SnapshotStore implements SnapshotStore {
     }
   }
 
-  async readManifest(site: string, publishId: string): Promise<{ manifest: Manifest; ageSeconds: number }> {
+  async readManifest(
+    site: string,
+    publishId: string,
+  ): Promise<{ manifest: Manifest; ageSeconds: number | null }> {
     const key = manifestKey(site, publishId);
     const found = await this.readText(key);
     if (found === null) throw missing(key);
@@ -179,19 +142,12 @@ export class S3SnapshotStore implements SnapshotStore {
   }
 
   async removePublish(site: string, publishId: string): Promise<void> {
-    const prefix = `${site}/publishes/${publishId}/`;
-    const manifest = manifestKey(site, publishId);
-    // The manifest goes first: what is left of a removal that was cut short must not look like a publish.
-    await this.deleteKeys([manifest]);
-    let batch: string[] = [];
-    for await (const key of this.keys(prefix)) {
-      batch.push(key);
-      if (batch.length === 500) {
-        await this.deleteKeys(batch);
-        batch = [];
-      }
+    const Key = manifestKey(site, publishId);
+    try {
+      await this.s3.send(new DeleteObjectCommand({ Bucket: this.bucket, Key }), this.short());
+    } catch (error) {
+      throw unreachable(`remove ${Key}`, error);
     }
-    await this.deleteKeys(batch);
   }
 
   async close(): Promise<void> {
@@ -204,7 +160,9 @@ export class S3SnapshotStore implements SnapshotStore {
     return now !== null && now.pointer.publishId === pointer.publishId ? 'moved' : 'conflict';
   }
 
-  private async readText(key: string): Promise<{ text: string; etag: string; ageSeconds: number } | null> {
+  private async readText(
+    key: string,
+  ): Promise<{ text: string; etag: string; ageSeconds: number | null } | null> {
     try {
       const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
       let date: string | undefined;
@@ -242,28 +200,13 @@ export class S3SnapshotStore implements SnapshotStore {
     } while (token !== undefined);
   }
 
-  private async deleteKeys(keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
-    try {
-      await this.s3.send(
-        new DeleteObjectsCommand({
-          Bucket: this.bucket,
-          Delete: { Quiet: true, Objects: keys.map((Key) => ({ Key })) },
-        }),
-        this.short(),
-      );
-    } catch (error) {
-      throw unreachable(`remove ${keys.length} objects`, error);
-    }
-  }
-
   private short(): { abortSignal: AbortSignal } {
     return { abortSignal: AbortSignal.timeout(this.timeoutMs) };
   }
 }
 
 /** Both readings are the store's own; each is cut to a second, so one is added to stay on the old side. */
-function storeAge(key: string, date: string | undefined, lastModified: Date | undefined): number {
+function storeAge(key: string, date: string | undefined, lastModified: Date | undefined): number | null {
   const now = date === undefined ? Number.NaN : Date.parse(date);
   if (Number.isNaN(now) || lastModified === undefined) {
     throw new SnapshotStoreUnreachableError(
@@ -271,11 +214,9 @@ function storeAge(key: string, date: string | undefined, lastModified: Date | un
         'Use a store that sends both, and no proxy that strips them.',
     );
   }
-  return Math.max(0, (now - lastModified.getTime()) / 1000) + 1;
-}
-
-function partKey(ref: PartRef): string {
-  return `${ref.site}/publishes/${ref.publishId}/${ref.collection}/${ref.shardId}.snapshot`;
+  const ageSeconds = (now - lastModified.getTime()) / 1000;
+  // Written in the future: the store's clock was set back, by nobody knows how much.
+  return ageSeconds < -CLOCK_RESOLUTION_SECONDS ? null : Math.max(0, ageSeconds) + CLOCK_RESOLUTION_SECONDS;
 }
 
 function manifestKey(site: string, publishId: string): string {

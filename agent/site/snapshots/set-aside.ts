@@ -10,7 +10,7 @@ import type { SiteClock } from '../ports';
 import type { QdrantClient } from '../qdrant/client';
 import { syncFile, writeDurably } from '../state/durable-file';
 import { HashingTransform } from './hashing';
-import { DiskSpaceError } from './staging';
+import { DiskSpaceError } from './parts';
 
 export interface SetAside {
   readonly folder: string;
@@ -41,7 +41,7 @@ export async function setAsideLocalData(
   for (const name of names) {
     const info = await qdrant.collection(name);
     const points = await qdrant.count(name);
-    const { local } = await qdrant.localShards(name);
+    const { local } = await qdrant.shards(name);
     const shards: unknown[] = [];
     for (const shard of local) {
       const path = join(folder, encodeURIComponent(name), `${shard.shard_id}.snapshot`);

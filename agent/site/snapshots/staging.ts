@@ -8,21 +8,13 @@
 import { createWriteStream } from 'node:fs';
 import { chmod, link, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AgentError } from '../../shared/errors';
 import { codeOf, isNoSuchFile } from '../errors';
 import { readIfPresent, syncFile, writeDurably } from '../state/durable-file';
 import { HashingTransform, hashFile } from './hashing';
 import { parseManifest, type Manifest, type ManifestShard } from './manifest';
-import type { SnapshotStore } from './store';
-
-export class PartCorruptError extends AgentError {
-  readonly code = 'PART_CORRUPT';
-}
-
-export class DiskSpaceError extends AgentError {
-  readonly code = 'DISK_SPACE';
-}
+import { DiskSpaceError, PartCorruptError, type PartKey, type PartStore } from './parts';
 
 /** Readable for Qdrant through the group that the folder hands down, whatever the umask is. */
 const FILE_MODE = 0o640;
@@ -74,19 +66,30 @@ export class Staging {
   }
 
   /** Brings every part here and checks each; resumes where an earlier try stopped. */
-  async fetch(manifest: Manifest, store: SnapshotStore, onPart: () => Promise<void>): Promise<void> {
+  async fetch(
+    manifest: Manifest,
+    parts: PartStore,
+    onPart: () => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     await mkdir(join(this.root, manifest.id), { recursive: true });
-    for (const collection of manifest.collections) {
-      for (const shard of collection.shards) {
-        const path = this.partPath(manifest.id, collection.name, shard.shardId);
-        if (await this.isWhole(path, shard)) continue;
-        const { id: publishId, site } = manifest;
-        const ref = { site, publishId, collection: collection.name, shardId: shard.shardId };
-        await fetchPart(path, shard, () => store.openPart(ref));
-        this.checked.add(path);
-        await onPart();
+    const wanted = new Map<PartKey, ManifestShard>();
+    for (const { name: collection, shards } of manifest.collections) {
+      for (const shard of shards) {
+        const { shardId } = shard;
+        const path = this.partPath(manifest.id, collection, shardId);
+        if (!(await this.isWhole(path, shard))) wanted.set({ collection, shardId }, shard);
       }
     }
+    const take = async (key: PartKey, body: Readable): Promise<void> => {
+      const shard = wanted.get(key);
+      if (shard === undefined) throw new TypeError(`${key.collection}/${key.shardId} was not asked for`);
+      const path = this.partPath(manifest.id, key.collection, key.shardId);
+      await storePart(path, shard, body);
+      this.checked.add(path);
+      await onPart();
+    };
+    await parts.fetch(manifest, [...wanted.keys()], take, signal);
     await writeDurably(this.manifestPath(manifest.id), JSON.stringify(manifest));
   }
 
@@ -111,7 +114,7 @@ export class Staging {
     }
   }
 
-  async requireSpace(manifest: Manifest): Promise<void> {
+  async requireSpace(manifest: Manifest, parts: PartStore): Promise<void> {
     let missing = 0;
     let largest = 0;
     for (const collection of manifest.collections) {
@@ -122,7 +125,7 @@ export class Staging {
       }
     }
     // Qdrant unpacks a part beside the shard that it replaces.
-    const needed = missing + 2 * largest + SPARE_BYTES;
+    const needed = missing + (await parts.room(manifest)) + 2 * largest + SPARE_BYTES;
     const free = await this.freeBytes();
     if (free < needed) {
       throw new DiskSpaceError(
@@ -169,15 +172,11 @@ export class Staging {
   }
 }
 
-async function fetchPart(
-  path: string,
-  shard: ManifestShard,
-  openPart: () => Promise<NodeJS.ReadableStream>,
-): Promise<void> {
+async function storePart(path: string, shard: ManifestShard, body: Readable): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.part`;
   const hashing = new HashingTransform();
-  await pipeline(await openPart(), hashing, createWriteStream(partial, { mode: FILE_MODE }));
+  await pipeline(body, hashing, createWriteStream(partial, { mode: FILE_MODE }));
   const sha256 = hashing.digest();
   if (sha256 !== shard.sha256 || hashing.bytes !== shard.bytes) {
     await rm(partial, { force: true });

@@ -1,17 +1,6 @@
-/**
- * Where publishes are kept. The rest of the agent knows parts, manifests and one pointer; whether a part is an object
- * or a set of deduplicated chunks is the store's own business.
- */
-import type { Readable } from 'node:stream';
+/** Where the manifests of publishes are kept, and the pointer to the latest; their parts are in a `PartStore`. */
 import { AgentError } from '../../shared/errors';
 import type { Manifest } from './manifest';
-
-export interface PartRef {
-  readonly site: string;
-  readonly publishId: string;
-  readonly collection: string;
-  readonly shardId: number;
-}
 
 export interface LatestPointer {
   readonly publishId: string;
@@ -20,20 +9,17 @@ export interface LatestPointer {
 }
 
 export interface SnapshotStore {
-  /** Streams with bounded memory; the digest is of the bytes read, computed on the way. */
-  putPart(ref: PartRef, body: Readable): Promise<{ readonly bytes: number; readonly sha256: string }>;
-  openPart(ref: PartRef): Promise<Readable>;
   putManifest(manifest: Manifest): Promise<void>;
-  /** `ageSeconds` is by the store's own clock, rounded up. */
+  /** `ageSeconds` is by the store's own clock, rounded up; null when that clock was set back since. */
   readManifest(
     site: string,
     publishId: string,
-  ): Promise<{ readonly manifest: Manifest; readonly ageSeconds: number }>;
+  ): Promise<{ readonly manifest: Manifest; readonly ageSeconds: number | null }>;
   /** `token` is what `moveLatest` compares. */
   readLatest(): Promise<{ readonly pointer: LatestPointer; readonly token: string } | null>;
   /** Moves only if the pointer is still the one that was read; `null` means that there was none. */
   moveLatest(pointer: LatestPointer, ifToken: string | null): Promise<'moved' | 'conflict'>;
-  /** Ids of the site's publishes, complete or not, oldest first. */
+  /** Ids of the site's publishes, oldest first. */
   listPublishes(site: string): Promise<string[]>;
   removePublish(site: string, publishId: string): Promise<void>;
   close(): Promise<void>;

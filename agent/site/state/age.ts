@@ -14,6 +14,9 @@ export function anchorAge(clock: SiteClock, ageSeconds: number): AgeAnchor {
   return { bootId: clock.bootId, monotonicMs: clock.monotonicMs(), ageSeconds };
 }
 
+/** Of data whose age nobody can tell: it is read from the store again and again until it can be. */
+export const UNKNOWN_AGE: AgeAnchor = { bootId: '', monotonicMs: 0, ageSeconds: 0 };
+
 /** Null after a reboot: monotonic time started again and the age must be read from the store. */
 export function ageOf(anchor: AgeAnchor | null, clock: SiteClock): number | null {
   if (anchor === null || anchor.bootId !== clock.bootId) return null;

@@ -55,6 +55,20 @@ const LedgerState = z.object({
   applied: Publish.extend({ anchor: Anchor, via: z.enum(['apply', 'hand-over']) }).nullable(),
   /** Set before the first touch of Qdrant and cleared after verification: while set, the data cannot be trusted. */
   applying: z.object({ id: z.string(), site: z.string(), epoch: z.number() }).nullable(),
+  /**
+   * The holder's own data is being brought back to an earlier publish. Nothing is touched before `kept` names the publish
+   * of what was there.
+   */
+  rewinding: z
+    .object({
+      id: z.string(),
+      site: z.string(),
+      by: z.string(),
+      reason: z.string(),
+      kept: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   /** The publish whose verified parts are kept in the staging folder for going back to. */
   lastGood: z.string().nullable(),
   /** Data of this site's own that was set aside before being overwritten, newest last. */
@@ -76,7 +90,12 @@ const LedgerState = z.object({
   digestSame: Anchor.nullable().default(null),
   /** The peer's newest known parity, by which this site judges whether it could take over. */
   peerParity: z
-    .object({ configHash: z.string(), modelSha256: z.string(), qdrantVersion: z.string() })
+    .object({
+      configHash: z.string(),
+      modelSha256: z.string(),
+      replacesModelSha256: z.string().optional(),
+      qdrantVersion: z.string(),
+    })
     .nullable(),
 });
 export type LedgerState = z.output<typeof LedgerState>;
@@ -87,6 +106,7 @@ const EMPTY: LedgerState = {
   publishing: null,
   applied: null,
   applying: null,
+  rewinding: null,
   lastGood: null,
   setAside: [],
   basedOn: null,
@@ -103,15 +123,16 @@ export class Ledger {
   private pending: Promise<void> = Promise.resolve();
 
   private constructor(
-    private readonly path: string,
     private current: LedgerState,
+    private readonly save: (state: LedgerState) => Promise<void>,
   ) {}
 
   static async open(path: string): Promise<Ledger> {
     const text = await readIfPresent(path);
-    if (text === null) return new Ledger(path, EMPTY);
+    const save = (state: LedgerState): Promise<void> => writeDurably(path, JSON.stringify(state));
+    if (text === null) return new Ledger(EMPTY, save);
     try {
-      return new Ledger(path, LedgerState.parse(JSON.parse(text)));
+      return new Ledger(LedgerState.parse(JSON.parse(text)), save);
     } catch (cause) {
       throw new LedgerCorruptError(
         `${path} is not a ledger of this agent (${messageOf(cause)}). Move it away and re-protect this site: ` +
@@ -121,6 +142,19 @@ export class Ledger {
     }
   }
 
+  /** A ledger that is kept elsewhere, such as in the memory of a site with several servers. */
+  static kept(value: unknown, where: string, save: (state: LedgerState) => Promise<void>): Ledger {
+    if (value === null) return new Ledger(EMPTY, save);
+    const parsed = LedgerState.safeParse(value);
+    if (!parsed.success) {
+      throw new LedgerCorruptError(
+        `${where} holds no ledger of this agent (${messageOf(parsed.error)}). Run one release on all of the site's servers.`,
+        { cause: parsed.error },
+      );
+    }
+    return new Ledger(parsed.data, save);
+  }
+
   get state(): LedgerState {
     return this.current;
   }
@@ -128,8 +162,8 @@ export class Ledger {
   /** Resolves when the change is on disk. In memory it counts at once, which can only make this site more careful. */
   async update(change: Partial<Omit<LedgerState, 'version'>>): Promise<void> {
     this.current = { ...this.current, ...change };
-    const text = JSON.stringify(this.current);
-    const write = this.pending.then(() => writeDurably(this.path, text));
+    const state = this.current;
+    const write = this.pending.then(() => this.save(state));
     this.pending = write.catch(() => undefined);
     await write;
   }

@@ -1,13 +1,21 @@
-/** A snapshot store in memory that behaves like the real one, and can be told to fail. */
+/** Manifests, pointer and parts in memory; behaves like the real stores, and can be told to fail. */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createHash } from 'node:crypto';
 import { HashingTransform } from '../snapshots/hashing';
 import { parseManifest, type Manifest } from '../snapshots/manifest';
+import {
+  PartCorruptError,
+  type Digest,
+  type PartKey,
+  type PartSource,
+  type PartStore,
+  type StoredParts,
+} from '../snapshots/parts';
 import {
   PublishMissingError,
   SnapshotStoreUnreachableError,
   type LatestPointer,
-  type PartRef,
   type SnapshotStore,
 } from '../snapshots/store';
 
@@ -17,7 +25,7 @@ interface Stored {
   atMs: number;
 }
 
-export class MemorySnapshotStore implements SnapshotStore {
+export class MemorySnapshotStore implements SnapshotStore, PartStore {
   readonly objects = new Map<string, Stored>();
   reachable = true;
   /** The store's own clock, which no site's clock has anything to do with. */
@@ -25,24 +33,57 @@ export class MemorySnapshotStore implements SnapshotStore {
   /** Called before an object is stored or read; may throw or alter the bytes. */
   onWrite: ((key: string, body: Buffer) => Buffer) | null = null;
   onRead: ((key: string, body: Buffer) => Buffer) | null = null;
+  /** Called when parts are asked for; may hang until the signal. */
+  onFetch: ((signal: AbortSignal | undefined) => Promise<void>) | null = null;
+  /** What the publishers asked to have kept. */
+  readonly retained: string[][] = [];
   private serial = 0;
 
-  async putPart(ref: PartRef, body: Readable): Promise<{ bytes: number; sha256: string }> {
+  async put(publishId: string, sources: readonly PartSource[]): Promise<StoredParts> {
     this.need();
-    const hashing = new HashingTransform();
-    const chunks: Buffer[] = [];
-    hashing.on('data', (chunk: Buffer) => chunks.push(chunk));
-    await pipeline(body, hashing);
-    this.put(partKey(ref), Buffer.concat(chunks));
-    return { bytes: hashing.bytes, sha256: hashing.digest() };
+    const snapshot = createHash('sha256').update(publishId).digest('hex');
+    const parts: Digest[] = [];
+    for (const source of sources) {
+      const hashing = new HashingTransform();
+      const chunks: Buffer[] = [];
+      hashing.on('data', (chunk: Buffer) => chunks.push(chunk));
+      await pipeline(await source.open(), hashing);
+      const digest = { bytes: hashing.bytes, sha256: hashing.digest() };
+      await source.taken(digest);
+      this.store(partKey(snapshot, source), Buffer.concat(chunks));
+      parts.push(digest);
+    }
+    return { snapshot, parts };
   }
 
-  async openPart(ref: PartRef): Promise<Readable> {
-    return Readable.from([this.get(partKey(ref)).body]);
+  async fetch(
+    { snapshot }: Manifest,
+    wanted: readonly PartKey[],
+    take: (key: PartKey, body: Readable) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.onFetch?.(signal);
+    const once = (key: PartKey) => take(key, Readable.from([this.get(partKey(snapshot, key)).body]));
+    for (const key of wanted) {
+      signal?.throwIfAborted();
+      await once(key).catch((error: unknown) => {
+        if (error instanceof PartCorruptError) return once(key);
+        throw error;
+      });
+    }
+  }
+
+  room(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  async retain(publishIds: readonly string[]): Promise<void> {
+    this.need();
+    this.retained.push([...publishIds]);
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
-    this.put(
+    this.store(
       `${manifest.site}/publishes/${manifest.id}/manifest.json`,
       Buffer.from(JSON.stringify(manifest)),
     );
@@ -64,7 +105,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   async moveLatest(pointer: LatestPointer, ifToken: string | null): Promise<'moved' | 'conflict'> {
     this.need();
     if ((this.objects.get('latest')?.token ?? null) !== ifToken) return 'conflict';
-    this.put('latest', Buffer.from(JSON.stringify(pointer)));
+    this.store('latest', Buffer.from(JSON.stringify(pointer)));
     return 'moved';
   }
 
@@ -86,7 +127,7 @@ export class MemorySnapshotStore implements SnapshotStore {
     this.reachable = false;
   }
 
-  private put(key: string, body: Buffer): void {
+  private store(key: string, body: Buffer): void {
     this.need();
     this.serial += 1;
     const stored = this.onWrite?.(key, body) ?? body;
@@ -105,6 +146,6 @@ export class MemorySnapshotStore implements SnapshotStore {
   }
 }
 
-function partKey(ref: PartRef): string {
-  return `${ref.site}/publishes/${ref.publishId}/${ref.collection}/${ref.shardId}.snapshot`;
+function partKey(snapshot: string, { collection, shardId }: PartKey): string {
+  return `parts/${snapshot}/${collection}/${shardId}.snapshot`;
 }

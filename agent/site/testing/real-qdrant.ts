@@ -1,10 +1,11 @@
 /** A Qdrant process on a loopback port, where its executable is at hand. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { QdrantClient } from '../qdrant/client';
+import { freePort } from './free-port';
+import { killGroup } from './process-group';
 
 /** QDRANT_BIN, or the newest that the toolchain holds; undefined when there is neither. */
 export function findQdrant(): string | undefined {
@@ -20,7 +21,6 @@ export function findQdrant(): string | undefined {
 }
 
 export class RealQdrant {
-  readonly folder = mkdtempSync(join(tmpdir(), 'site-qdrant-'));
   readonly client: QdrantClient;
   private child: ChildProcess | null = null;
 
@@ -28,12 +28,15 @@ export class RealQdrant {
     private readonly executable: string,
     readonly port: number,
     readonly apiKey: string,
+    readonly folder: string,
   ) {
     this.client = new QdrantClient({ port, apiKey });
   }
 
-  static async start(executable: string, apiKey: string): Promise<RealQdrant> {
-    const qdrant = new RealQdrant(executable, await freePort(), apiKey);
+  /** @param folder for everything that it keeps, removed with it; absent: one of its own */
+  static async start(executable: string, apiKey: string, folder?: string): Promise<RealQdrant> {
+    const own = folder ?? mkdtempSync(join(tmpdir(), 'site-qdrant-'));
+    const qdrant = new RealQdrant(executable, await freePort(), apiKey, own);
     mkdirSync(qdrant.snapshots, { recursive: true });
     writeFileSync(
       join(qdrant.folder, 'config.yaml'),
@@ -73,11 +76,7 @@ export class RealQdrant {
     const { child } = this;
     this.child = null;
     if (child?.pid === undefined) return;
-    const endsAt = Date.now() + 10_000;
-    while (signalGroup(child.pid, 'SIGKILL')) {
-      if (Date.now() > endsAt) throw new Error(`processes of group ${child.pid} outlive SIGKILL`);
-      await new Promise((wait) => setTimeout(wait, 10));
-    }
+    await killGroup(child.pid);
   }
 
   async dispose(): Promise<void> {
@@ -85,23 +84,4 @@ export class RealQdrant {
     await this.client.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-/** False once nobody is left in the group. */
-function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(-leader, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new TypeError('no port to be had');
-  return address.port;
 }

@@ -11,6 +11,7 @@ import { createLogger } from '../../shared/logger';
 import type { ProbeResult } from '../canary/verdict';
 import type { Credentials } from '../configuration';
 import { startSite, type Site } from '../site';
+import type { PartStore } from '../snapshots/parts';
 import type { SnapshotStore } from '../snapshots/store';
 import { scratchFolder } from './scratch';
 
@@ -53,6 +54,7 @@ export interface SiteSetup {
   readonly staging: string;
   readonly leaseStore: () => LeaseStore;
   readonly snapshotStore: () => SnapshotStore;
+  readonly parts: PartStore;
   readonly qdrantVersion: string;
   /** What it calls outside, and with which credentials. */
   readonly outward?: Pick<z.input<typeof SiteAgentSpec>, 'dnsRecord' | 'alerts'> & {
@@ -91,7 +93,7 @@ export class TestSite {
         ...setup.outward?.credentials,
       },
       folders: { state: this.state, staging: setup.staging, requests: this.requests },
-      stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore() },
+      stores: { lease: setup.leaseStore(), snapshots: setup.snapshotStore(), parts: setup.parts },
       logger: createLogger(setup.site, process.env['TEST_LOG'] ?? 'silent'),
       agentVersion: 'test',
       heartbeatSeconds: this.heartbeatSeconds,
@@ -163,7 +165,12 @@ export class TestSite {
         leaseBucket: 'lease',
         snapshotBucket: 'snapshots',
       },
-      snapshots: { rpoSeconds: 60, retain: 3, holdWritesSeconds: 2 },
+      snapshots: {
+        rpoSeconds: 60,
+        history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
+        holdWritesSeconds: 2,
+      },
+      restic: { kind: 'path', path: '/opt/restic' },
       parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion: setup.qdrantVersion },
       inference: { port: this.enginePort, modelName: 'tiny' },
       vectors: { port: setup.qdrantPort },

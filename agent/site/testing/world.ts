@@ -10,6 +10,7 @@ import { QdrantClient } from '../qdrant/client';
 import { Applier, type ApplyStep } from '../snapshots/apply';
 import { SnapshotNames } from '../snapshots/capture';
 import { Publisher, type PublishStep } from '../snapshots/publish';
+import { Rewinder, type RewindStep } from '../snapshots/rewind';
 import { Staging } from '../snapshots/staging';
 import { siteClock } from '../state/clock';
 import { Ledger } from '../state/ledger';
@@ -18,7 +19,12 @@ import { FakeQdrant } from './fake-qdrant';
 import { MemorySnapshotStore } from './memory-snapshot-store';
 import { scratchFolder } from './scratch';
 
-export const SNAPSHOTS: SiteAgentSpec['snapshots'] = { rpoSeconds: 3600, retain: 2, holdWritesSeconds: 1 };
+export const SNAPSHOTS: SiteAgentSpec['snapshots'] = {
+  rpoSeconds: 3600,
+  history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
+  holdWritesSeconds: 1,
+  maxMbitPerSecond: 0,
+};
 export const PARITY: SiteAgentSpec['parity'] = {
   configHash: 'c1',
   modelSha256: 'a'.repeat(64),
@@ -39,6 +45,7 @@ export class SiteHalf {
   peer: SiteHalf | null = null;
   publishStep: ((step: PublishStep) => Promise<void>) | null = null;
   applyStep: ((step: ApplyStep) => Promise<void>) | null = null;
+  rewindStep: ((step: RewindStep) => Promise<void>) | null = null;
   freeBytes: (() => Promise<number>) | null = null;
   private readonly clients: QdrantClient[] = [];
   private port = 0;
@@ -120,6 +127,7 @@ export class SiteHalf {
     return new Publisher({
       spec: { site: this.site, snapshots: SNAPSHOTS, parity: PARITY },
       store: this.store,
+      parts: this.store,
       qdrant: this.client,
       gate: this.gate,
       keeper: this.keeper,
@@ -133,10 +141,27 @@ export class SiteHalf {
     });
   }
 
+  rewinder(): Rewinder {
+    return new Rewinder({
+      spec: { site: this.site, peer: { site: this.site === 'uk' ? 'eu' : 'uk', host: '', addresses: [] } },
+      store: this.store,
+      parts: this.store,
+      qdrant: this.client,
+      staging: this.staging(),
+      keeper: this.keeper,
+      ledger: this.ledger,
+      publisher: this.publisher(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      replaced: (names) => names.forEach((name) => this.digests?.tracker.markWhole(name)),
+      step: async (step) => this.rewindStep?.(step),
+    });
+  }
+
   applier(): Applier {
     return new Applier({
       spec: { site: this.site },
       store: this.store,
+      parts: this.store,
       qdrant: this.client,
       staging: this.staging(),
       keeper: this.keeper,

@@ -118,11 +118,11 @@ const stackRules: readonly Rule[] = onlyOn('aws', [
   },
   {
     kind: 'site',
-    reads: ['modelPath'],
-    check: ({ modelPath }) =>
-      when(modelPath !== '' && !posix.resolve(modelPath).startsWith(`${DATA_FOLDER}/`), {
-        key: 'modelPath',
-        got: modelPath,
+    reads: ['modelsFolder'],
+    check: ({ modelsFolder }) =>
+      when(modelsFolder !== '' && !posix.resolve(modelsFolder).startsWith(`${DATA_FOLDER}/`), {
+        key: 'modelsFolder',
+        got: modelsFolder,
         allowed: `a folder below ${DATA_FOLDER} on aws, where the data volume is: what lies elsewhere goes with the instance`,
       }),
   },
@@ -145,18 +145,6 @@ const stackRules: readonly Rule[] = onlyOn('aws', [
         got: servers.map(({ name }) => name),
         allowed: "[] on aws, where the stack makes the site's servers: one for each of its addresses",
       }),
-  },
-  {
-    kind: 'site',
-    reads: ['site', 'sites'],
-    check: (config) => {
-      const own = config.sites.find(({ site }) => site === config.site);
-      return when(own !== undefined && own.addresses.length > 1, {
-        key: 'sites',
-        got: own?.addresses,
-        allowed: 'one address; several servers in one site are not built yet',
-      });
-    },
   },
 ]);
 

@@ -4,11 +4,11 @@ import { onlyOn, required, type Rule, when } from './rule';
 const OWNED_VLLM_ARGS = ['--api-key', '--host', '--port', '--model', '--served-model-name', '--uds'];
 const SECRET_VARIABLE = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY)$/i;
 
-function artifactRules(prefix: 'qdrant' | 'versitygw', kind: 'site' | 'witness'): readonly Rule[] {
+const isAddress = (value: string) => value.startsWith('https://');
+
+function artifactRules(prefix: 'qdrant' | 'restic' | 'versitygw', kind: 'site' | 'witness'): readonly Rule[] {
   const artifact = `${prefix}Artifact` as const;
   const sha256 = `${prefix}ArtifactSha256` as const;
-  const member = `${prefix}ArtifactMember` as const;
-  const isAddress = (value: string) => value.startsWith('https://');
   return [
     required(
       artifact,
@@ -25,6 +25,15 @@ function artifactRules(prefix: 'qdrant' | 'versitygw', kind: 'site' | 'witness')
           allowed: `the SHA-256 of ${config[artifact]}; what is downloaded is checked against it`,
         }),
     },
+  ];
+}
+
+/** For programs that come in an archive. */
+function archivedArtifactRules(prefix: 'qdrant' | 'versitygw', kind: 'site' | 'witness'): readonly Rule[] {
+  const artifact = `${prefix}Artifact` as const;
+  const member = `${prefix}ArtifactMember` as const;
+  return [
+    ...artifactRules(prefix, kind),
     {
       kind,
       reads: [artifact, member],
@@ -92,19 +101,40 @@ export const siteSoftwareRules: readonly Rule[] = [
         key: 'inferenceEnvironment',
         got: secrets,
         allowed:
-          'no secrets: the environment shows in previews and in the unit. Weights are read from modelPath',
+          'no secrets: the environment shows in previews and in the unit. Weights come from the object store',
       });
     },
   },
   required('modelName', 'the name that clients ask for', 'site'),
-  required('modelPath', 'the folder of the weights on the server', 'site'),
-  required('modelSha256', "the SHA-256 of the model folder's SHA256SUMS file", 'site'),
-  ...artifactRules('qdrant', 'site'),
+  required('modelSha256', 'the version of the weights, as `failover model publish` prints it', 'site'),
+  required('modelsFolder', 'the folder of the weights on the server', 'site'),
+  {
+    kind: 'site',
+    reads: ['modelKnownPrompt', 'modelKnownAnswer'],
+    check: ({ modelKnownPrompt: prompt, modelKnownAnswer: answer }) =>
+      when((prompt === '') !== (answer === ''), {
+        key: prompt === '' ? 'modelKnownPrompt' : 'modelKnownAnswer',
+        got: '',
+        allowed: 'a prompt and what it is answered with, or neither',
+      }),
+  },
+  {
+    kind: 'site',
+    reads: ['modelReplacesSha256', 'modelSha256'],
+    check: ({ modelReplacesSha256: before, modelSha256: now }) =>
+      when(before !== '' && before === now, {
+        key: 'modelReplacesSha256',
+        got: before,
+        allowed: 'the version before modelSha256, or "" when none rolls out',
+      }),
+  },
+  ...archivedArtifactRules('qdrant', 'site'),
+  ...artifactRules('restic', 'site'),
   required('qdrantVersion', 'a version such as 1.18.3', 'site'),
 ];
 
 /** Rules on what the witness runs. */
 export const witnessSoftwareRules: readonly Rule[] = onlyOn(
   'dedicated',
-  artifactRules('versitygw', 'witness'),
+  archivedArtifactRules('versitygw', 'witness'),
 );

@@ -62,16 +62,37 @@ export const dedicatedRules: readonly Rule[] = onlyOn('dedicated', [
       when(servers.length === 0, {
         key: 'servers',
         got: servers,
-        allowed: 'one server as {name, address, hostKey}',
+        allowed: 'one server or more as {name, address, hostKey}',
       }),
   },
   {
+    kind: 'witness',
     reads: ['servers'],
     check: ({ servers }) =>
       when(servers.length > 1, {
         key: 'servers',
         got: servers.map(({ name }) => name),
-        allowed: 'one server; several in one stack are not built yet',
+        allowed: 'one server: the witness is one',
       }),
+  },
+  {
+    kind: 'site',
+    reads: ['servers', 'site', 'sites'],
+    check: (config) => {
+      const own = config.sites.find(({ site }) => site === config.site);
+      const { servers } = config;
+      return when(own !== undefined && servers.length > 1 && own.addresses.length !== servers.length, {
+        key: 'servers',
+        got: servers.map(({ name }) => name),
+        allowed: `as many servers as ${own?.site ?? 'the site'} has addresses in \`sites\` (${own?.addresses.join(', ') ?? ''}), in the same order`,
+      });
+    },
+  },
+  {
+    reads: ['servers'],
+    check: ({ servers }) => {
+      const twice = duplicates(servers.flatMap(({ name, address }) => [name, address]));
+      return when(twice.length > 0, { key: 'servers', got: twice, allowed: 'each server once' });
+    },
   },
 ]);

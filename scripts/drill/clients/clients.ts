@@ -37,6 +37,8 @@ export function drillClients(
     cold(context, clock, options, 'vectors', () => search(alias, knownId)),
     warm(context, options, 'inference', () => completion(context.modelName)),
     warm(context, options, 'vectors', () => readPoint(collection, knownId)),
+    retrying(warm(context, options, 'inference', () => completion(context.modelName))),
+    retrying(warm(context, options, 'vectors', () => readPoint(collection, knownId))),
     writer(context, clock, options),
     ...context.sites.map((site, i) => pinned(context, clock, options, site, i + 1)),
   ];
@@ -110,6 +112,19 @@ function warm(
       );
     },
     close: () => agent.destroy(),
+  };
+}
+
+/** Sends once more, at once, what failed. */
+function retrying(client: LoopClient): LoopClient {
+  const { what, timeoutMs } = client.info;
+  return {
+    ...client,
+    info: { ...client.info, name: `retrying-${what}`, kind: 'retrying', timeoutMs: 2 * timeoutMs },
+    request: async (seq) => {
+      const first = await client.request(seq);
+      return first.ok ? first : client.request(seq);
+    },
   };
 }
 

@@ -143,3 +143,36 @@ describe('the verdict', () => {
     });
   });
 });
+
+describe('a warm client that sends once more what failed', () => {
+  const client = {
+    name: 'retrying-vectors',
+    kind: 'retrying',
+    what: 'vectors',
+    periodMs: 500,
+    timeoutMs: 4000,
+  } as const;
+  const attempt = (seq: number, ok: boolean) => ({
+    ...{ client: client.name, seq, start: at(10 + seq), end: at(10.1 + seq), ok, status: ok ? 200 : 503 },
+    ...{ site: 'uk', epoch: null, address: null, error: ok ? null : '503' },
+  });
+  const objective = (scenario: string, ...oks: boolean[]) => {
+    const record = sampleRecord({ scenario });
+    const changed = {
+      ...record,
+      clients: [...record.clients, client],
+      attempts: [...record.attempts, ...oks.map((ok, seq) => attempt(seq, ok))],
+    };
+    return measure(changed).objectives.find(({ name }) => name.includes('retry once'));
+  };
+
+  it('must not fail in a planned switch', () => {
+    expect(objective('planned-switch', true, true)).toMatchObject({ measured: '0 of 2 failed', ok: true });
+    expect(objective('planned-switch', true, false)).toMatchObject({ measured: '1 of 2 failed', ok: false });
+  });
+  it('is no objective where a site is lost, or where there was none', () => {
+    expect(objective('region-loss', true, false)).toBeUndefined();
+    const [unchanged] = [measure(sampleRecord({ scenario: 'planned-switch' })).objectives];
+    expect(unchanged?.filter(({ name }) => name.includes('retry once'))).toEqual([]);
+  });
+});

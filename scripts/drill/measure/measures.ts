@@ -162,6 +162,7 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
       measured: `${measures.acksWithoutEpoch}`,
       ok: measures.acksWithoutEpoch === 0,
     },
+    ...onceMoreIsEnough(measures, cause),
     ...switches(record, expect),
     ...notMistaken(record),
     restored('after the failover', record.afterFailover, record.seedIds),
@@ -180,6 +181,26 @@ function judge(record: DrillRecord, measures: Omit<Measures, 'objectives' | 'pas
     );
   }
   return objectives;
+}
+
+/** A switch in order fails no request of a client that keeps its connections and sends once more what failed. */
+function onceMoreIsEnough({ clients }: Pick<Measures, 'clients'>, cause: string | null): Objective[] {
+  const retrying = clients.filter(({ kind }) => kind === 'retrying');
+  if (cause !== 'planned' || retrying.length === 0) return [];
+  const all = retrying.map(({ failover, failback }) => ({
+    failed: failover.errors + (failback?.errors ?? 0),
+    of: failover.attempts + (failback?.attempts ?? 0),
+  }));
+  const failed = all.reduce((sum, each) => sum + each.failed, 0);
+  const of = all.reduce((sum, each) => sum + each.of, 0);
+  return [
+    {
+      name: 'requests of warm clients that retry once',
+      target: '0 failed',
+      measured: `${failed} of ${of} failed`,
+      ok: failed === 0,
+    },
+  ];
 }
 
 /** Lost is only what nobody has: what the lost holder still has comes back. */

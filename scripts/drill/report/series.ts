@@ -21,6 +21,7 @@ export function renderSeries(entries: readonly SeriesEntry[]): string {
         'scenario',
         'must',
         'outage: warm',
+        'retrying',
         'cold',
         'writer',
         'runtimes',
@@ -46,7 +47,7 @@ function line(entry: SeriesEntry): string[] {
   const { measures } = drilled;
   return [
     ...begin,
-    ...['warm', 'cold', 'writer', 'runtime'].map((kind) => outage(measures, kind)),
+    ...['warm', 'retrying', 'cold', 'writer', 'runtime'].map((kind) => outage(measures, kind)),
     ...STAGES.map(([stage]) => secondsOf(measures, stage)),
     measures.loss === null ? '–' : String(measures.loss.points),
     measures.recovery === null ? '–' : String(measures.recovery.recovered),

@@ -10,6 +10,9 @@ export interface SeenRequest {
 
 export type Answer = (request: SeenRequest, response: http.ServerResponse) => void;
 
+/** What health checks ask for, the edge's own and those of the other servers of its site. */
+const CHECKS = /^\/(edge\/.*|health|readyz|server\/(leading|inference|vectors))$/;
+
 /** A server behind the edge that remembers what reached it. */
 export class FakeUpstream {
   readonly seen: SeenRequest[] = [];
@@ -26,7 +29,7 @@ export class FakeUpstream {
       request.resume();
       const seen = { method: request.method ?? '', url: request.url ?? '', headers: request.headers };
       // Health checks are not what tests ask about.
-      const isCheck = seen.url.startsWith('/edge/') || seen.url === '/health' || seen.url === '/readyz';
+      const isCheck = CHECKS.test(seen.url);
       if (isCheck && !this.answersChecks) {
         response.end();
         return;
@@ -70,14 +73,16 @@ export class FakeUpstream {
 export class FakeAgent {
   inference = true;
   vectors = true;
+  leads = true;
 
   private constructor(readonly upstream: FakeUpstream) {}
 
   static async start(): Promise<FakeAgent> {
     const agent = new FakeAgent(await FakeUpstream.start('agent', true));
     agent.upstream.answer = ({ url }, response) => {
-      if (url === '/edge/inference') response.statusCode = agent.inference ? 200 : 503;
-      if (url === '/edge/vectors') response.statusCode = agent.vectors ? 200 : 503;
+      if (/^\/(edge|server)\/inference$/.test(url)) response.statusCode = agent.inference ? 200 : 503;
+      if (/^\/(edge|server)\/vectors$/.test(url)) response.statusCode = agent.vectors ? 200 : 503;
+      if (url === '/server/leading') response.statusCode = agent.leads ? 200 : 503;
       response.end('agent\n');
     };
     return agent;

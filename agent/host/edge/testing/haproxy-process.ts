@@ -105,13 +105,19 @@ export interface SiteBenchOptions {
   readonly site: string;
   readonly host: string;
   readonly port: number;
+  /** Where it listens. @default 127.0.0.1 */
+  readonly address?: string;
+  /** The site's other servers, on the same port. */
+  readonly others?: readonly { readonly name: string; readonly address: string }[];
   readonly peerHost: string;
   readonly peerPort: number;
+  readonly peerAddress?: string;
   readonly certificates: { ca: string; pem: string };
 }
 
 /** A whole site's edge: the real HAProxy with the rendered configuration, and stand-ins for all that is behind it. */
 export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
+  const { address = '127.0.0.1' } = options;
   const agent = await FakeAgent.start();
   const engine = await FakeUpstream.start('engine');
   const qdrant = await FakeUpstream.start('qdrant');
@@ -132,7 +138,8 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
     siteHost: options.host,
     site: options.site,
     tls: { mode: 'files' },
-    peer: { host: options.peerHost, addresses: ['127.0.0.1'] },
+    peer: { host: options.peerHost, addresses: [options.peerAddress ?? '127.0.0.1'] },
+    ...(options.others === undefined ? {} : { others: options.others }),
     inferencePort: engine.port,
     vectorsPort: qdrant.port,
     generationTimeoutSeconds: 60,
@@ -141,7 +148,7 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
   write(
     'haproxy.cfg',
     renderHaproxyConfig(spec, {
-      listen: [`127.0.0.1:${options.port}`],
+      listen: [`${address}:${options.port}`],
       agentPort: agent.upstream.port,
       gatewayPort: gateway.port,
       peerPort: options.peerPort,
@@ -157,7 +164,7 @@ export async function startSite(options: SiteBenchOptions): Promise<SiteBench> {
   try {
     await waitUntil(`haproxy of ${options.site} listens`, () => {
       if (process_.exitCode !== null) throw new Error(`haproxy ended: ${output()}`);
-      return accepts(options.port);
+      return accepts(options.port, address);
     });
   } catch (error) {
     process_.kill('SIGKILL');
@@ -206,9 +213,9 @@ function collect(child: ChildProcess): () => string {
   return () => text;
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(port: number, address: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
+    const socket = net.connect(port, address);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

@@ -1,0 +1,23 @@
+import { renderPublishes } from './commands-data';
+
+const LISTING = {
+  id: '0000000002-20260102T030405Z-0001',
+  site: 'uk-primary',
+  epoch: 2,
+  points: 100_000,
+  bytes: 75_000_000,
+  at: '2026-01-02T03:04:05.000Z',
+  latest: true,
+};
+
+it('lists publishes with what tells them apart', () => {
+  const lines = renderPublishes([LISTING, { ...LISTING, latest: false }]).split('\n');
+  expect(lines[1]).toMatch(
+    /^2026-01-02T03:04:05\.000Z +0000000002-\S+ +uk-primary +2 +100000 +75\.0 +latest$/,
+  );
+  expect(lines[2]).not.toContain('latest');
+});
+
+it('does not pass an empty store off as a good one', () => {
+  expect(renderPublishes([])).toBe('The store has no publish yet.');
+});
