@@ -34,7 +34,7 @@ it('reads just what the unit is lent', async () => {
     dnsToken: 'value of dns-token',
     alerts: { slack: 'value of alert-slack-webhook', opsgenie: 'value of alert-opsgenie-key' },
   });
-  expect(names).toHaveLength(7);
+  expect(names).toHaveLength(8);
 });
 
 it.each(agentCredentials(NEEDS))('refuses to start without %s, which is configured', async (missing) => {
@@ -49,6 +49,7 @@ it('needs the account of the store unless the instance has a role, and nothing f
     'peer-key',
     'qdrant-key',
     'vllm-key',
+    'repository-key',
     'store-access-key',
     'store-secret-key',
   ]);

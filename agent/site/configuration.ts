@@ -2,7 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ALERT_CREDENTIALS, type CredentialNeeds, DNS_TOKEN } from '../../infra/contract/agent-credentials';
+import {
+  ALERT_CREDENTIALS,
+  type CredentialNeeds,
+  DNS_TOKEN,
+  REPOSITORY_KEY,
+} from '../../infra/contract/agent-credentials';
 import type { AlertTargetKind } from '../../infra/contract/outward-spec';
 import { SiteAgentSpec, type CredentialName } from '../../infra/contract/site-spec';
 import { AgentError } from '../shared/errors';
@@ -64,6 +69,8 @@ export async function readCredentials(folder: string, needs: CredentialNeeds): P
       throw new ConfigurationInvalidError(`The credential ${path} is empty. Apply the stack again.`);
     return value;
   };
+  // restic reads it from its file; that it is missing must not show at the first publish.
+  await read(REPOSITORY_KEY);
   const alerts: Partial<Record<AlertTargetKind, string>> = {};
   for (const { kind } of needs.alerts?.targets ?? []) alerts[kind] = await read(ALERT_CREDENTIALS[kind]);
   return {

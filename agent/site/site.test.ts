@@ -209,6 +209,7 @@ it('measures what would be lost by a heartbeat that travels to the other site', 
   for (const site of [uk, eu]) site.heartbeatSeconds = 0.25;
   await bootstrap(pair);
   await seed(pair, 20);
+  await eventually('uk has written a heartbeat', () => uk.status().heartbeat?.found?.epoch === 1);
   await protect(uk, eu);
   await eventually('eu holds a heartbeat', () => eu.status().heartbeat?.found?.epoch === 1);
   await eventually('uk knows what eu lacks', () => uk.status().heartbeat?.loss?.atLeast === false);

@@ -46,7 +46,10 @@ describe('ServerRole', () => {
       UseDeployKey: [['kms:Decrypt', 'kms:GenerateDataKey'], ['arn:deploy-key']],
       ReadSecrets: [['secretsmanager:GetSecretValue'], ['arn:secret']],
       UseSecretsKey: [['kms:Decrypt'], ['arn:secrets-key']],
-      Lease: [['s3:GetObject', 's3:PutObject'], ['arn:lease/*']],
+      Lease: [
+        ['s3:GetObject', 's3:PutObject'],
+        ['arn:lease/lease.json', 'arn:lease/history/*', 'arn:lease/leaders/uk.json'],
+      ],
       ReadPublishes: [['s3:GetObject'], ['arn:snapshots/*']],
       OwnPublishes: [['s3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'], ['arn:snapshots/uk/*']],
       PointToLatest: [['s3:PutObject'], ['arn:snapshots/latest']],

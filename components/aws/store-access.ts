@@ -23,7 +23,12 @@ export const allow = (
 export function storeStatements(site: string, store: ObjectStoreArns): object[] {
   const { leaseBucketArn: lease, snapshotBucketArn: snapshots } = store;
   return [
-    allow('Lease', ['s3:GetObject', 's3:PutObject'], [pulumi.interpolate`${lease}/*`]),
+    // The last: who leads a site of several servers, and what it remembers, is that site's own affair.
+    allow(
+      'Lease',
+      ['s3:GetObject', 's3:PutObject'],
+      ['lease.json', 'history/*', `leaders/${site}.json`].map((key) => pulumi.interpolate`${lease}/${key}`),
+    ),
     allow('ReadPublishes', ['s3:GetObject'], [pulumi.interpolate`${snapshots}/*`]),
     allow(
       'OwnPublishes',

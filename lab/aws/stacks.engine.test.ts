@@ -70,6 +70,7 @@ describe('three stacks on AWS', () => {
         'acme-failover/client-key',
         'acme-failover/operator-key',
         'acme-failover/peer-key',
+        'acme-failover/repository-key',
         'acme-failover/uk-primary/qdrant-key',
         'acme-failover/uk-primary/vllm-key',
         'acme-failover/uk-primary/tls-certificate',

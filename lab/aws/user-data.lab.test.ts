@@ -65,6 +65,7 @@ async function storeSecrets(): Promise<void> {
     'peer-key': newKey(),
     'qdrant-key': newKey(),
     'vllm-key': newKey(),
+    'repository-key': newKey(),
     'tls-certificate': await readFile(tls.certificate, 'utf8'),
     'tls-private-key': await readFile(tls.key, 'utf8'),
   };

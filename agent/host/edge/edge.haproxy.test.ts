@@ -450,7 +450,7 @@ describeWithHaproxy(`the edge with a real HAProxy${missing === null ? '' : ` (sk
       expect(eu.engine.seen.length).toBe(before + 1);
       const read = await ukClient.ask('/collections', { headers: keyed });
       expect(read.status).toBe(503);
-      expect(read.headers['retry-after']).toBe('5');
+      expect(read.headers['retry-after']).toBe('1');
       expect(JSON.parse(read.body)).toMatchObject({ error: { code: 'no-site-serves' } });
       expect([...uk.qdrant.seen, ...eu.qdrant.seen]).toEqual([]);
     });
@@ -543,7 +543,7 @@ describeWithHaproxy(`the edge with a real HAProxy${missing === null ? '' : ` (sk
       });
       expect(write.status).toBe(503);
       expect(JSON.parse(write.body)).toHaveProperty('error.code');
-      expect(write.headers['retry-after']).toBe('5');
+      expect(write.headers['retry-after']).toBe('1');
       expect(write.headers['x-failover-site']).toBe('uk-primary');
       const ready = await ukClient.ask('/readyz');
       expect(ready.status).toBe(503);

@@ -66,6 +66,9 @@ function globalSection(spec: EdgeSpec, places: EdgePlaces): string {
     hard-stop-after ${Math.min(Math.ceil(spec.generationTimeoutSeconds), 120)}s`;
 }
 
+/** Seconds. Between a site's last answer and the other's first there is no more of a switch in order. */
+const RETRY_AFTER = ' hdr retry-after 1';
+
 function defaultsSection(spec: EdgeSpec): string {
   const errors: readonly (readonly [status: number, code: string, message: string])[] = [
     [400, 'bad-request', 'The request is not valid HTTP.'],
@@ -95,7 +98,7 @@ function defaultsSection(spec: EdgeSpec): string {
     timeout server ${seconds}s
 ${errors
   .map(([status, code, message]) => {
-    const retry = status === 503 ? ' hdr retry-after 5' : '';
+    const retry = status === 503 ? RETRY_AFTER : '';
     return `    http-error status ${status} content-type application/json string '${errorBody(code, message)}'${retry}`;
   })
   .join('\n')}`;
@@ -218,7 +221,7 @@ function vectorBackends(spec: EdgeSpec, places: EdgePlaces): string {
     503,
     'writes-unavailable',
     'The write gateway of this site is down; try again shortly.',
-    ' hdr retry-after 5',
+    RETRY_AFTER,
   );
   return `backend vectors
 ${agentCheck('/edge/vectors')}
@@ -260,7 +263,7 @@ function unavailableBackend(): string {
     503,
     'no-site-serves',
     'Neither this site nor its peer can answer now; try again shortly.',
-    ' hdr retry-after 5',
+    RETRY_AFTER,
   );
   return `backend unavailable
     http-request ${body}

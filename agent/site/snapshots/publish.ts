@@ -12,28 +12,14 @@ import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '..
 import type { QdrantClient } from '../qdrant/client';
 import { anchorAge } from '../state/age';
 import type { Ledger } from '../state/ledger';
-import type { CollectionDigest } from '../digest/digester';
-import {
-  SnapshotNames,
-  SnapshotUnfitError,
-  capture,
-  listShards,
-  type Cut,
-  type CutCollection,
-  type CutShard,
-  type ShardList,
-} from './capture';
-import { surplus } from './history';
-import {
-  newPublishId,
-  publishInfo,
-  type Manifest,
-  type ManifestCollection,
-  type ManifestShard,
-} from './manifest';
-import type { Digest, PartSource, PartStore } from './parts';
+import { SnapshotNames, capture, listShards, type Cut } from './capture';
+import { removeLeftovers, snapshotsNow } from './leftovers';
+import { newPublishId, publishInfo, type Manifest, type ManifestCollection } from './manifest';
+import type { PartStore } from './parts';
+import { Pruner } from './pruner';
 import { spreadShards } from './replicas';
 import type { SnapshotStore } from './store';
+import { manifestCollection, partOf } from './stored-cut';
 
 /** Every point at which a publish may be cut short; tests stop at each. */
 export const PUBLISH_STEPS = [
@@ -49,9 +35,6 @@ export const PUBLISH_STEPS = [
   'pruned',
 ] as const;
 export type PublishStep = (typeof PUBLISH_STEPS)[number];
-
-/** Removing old publishes reads the repository's whole index: not after each. */
-const PRUNE_EVERY_MS = 3_600_000;
 
 export class PublishConflictError extends AgentError {
   readonly code = 'PUBLISH_CONFLICT';
@@ -79,11 +62,11 @@ export class Publisher {
   private acknowledgedAtCut = 0;
 
   private readonly names: SnapshotNames;
-  private pruneAtMs = Number.NEGATIVE_INFINITY;
-  private pruning: AbortController | null = null;
+  private readonly pruner: Pruner;
 
   constructor(private readonly options: PublisherOptions) {
     this.names = options.names ?? new SnapshotNames(options.clock);
+    this.pruner = new Pruner(options);
   }
 
   /** A write was acknowledged to a client. */
@@ -103,8 +86,7 @@ export class Publisher {
 
   /** Somebody waits for a publish under way: what it still clears up can be cleared up later. */
   hurry(): void {
-    this.pruning?.abort(new PublishConflictError('Pruning gives way to a switch; the next publish prunes.'));
-    if (this.pruning !== null) this.pruneAtMs = Number.NEGATIVE_INFINITY;
+    this.pruner.hurry();
   }
 
   /** @param final the last publish of a hand-over, made while the keeper refuses new writes */
@@ -138,21 +120,8 @@ export class Publisher {
     }
   }
 
-  /** Removes the snapshots that a publish left in Qdrant when it was cut short. */
-  async removeLeftovers(): Promise<void> {
-    const { ledger, qdrant } = this.options;
-    const marker = ledger.state.publishing;
-    if (marker === null) return;
-    for (const { name, shards } of await listShards(qdrant)) {
-      for (const { shard_id: shard } of shards) {
-        const preexisting = marker.preexisting[`${name}/${shard}`] ?? [];
-        for (const snapshot of await qdrant.listShardSnapshots(name, shard)) {
-          if (!preexisting.includes(snapshot.name))
-            await qdrant.deleteShardSnapshot(name, shard, snapshot.name);
-        }
-      }
-    }
-    await ledger.update({ publishing: null });
+  removeLeftovers(): Promise<void> {
+    return removeLeftovers(this.options.qdrant, this.options.ledger);
   }
 
   /** Snapshots are the size of the data: a failure must not leave them until the next publish. */
@@ -236,7 +205,7 @@ export class Publisher {
     const info = publishInfo(manifest);
     await ledger.update({ published: { ...info, anchor: this.ageNow(cut) } });
     await this.step('recorded');
-    await this.prune(epoch);
+    await this.pruner.prune(() => this.mustStillHold(epoch));
     await this.step('pruned');
     return manifest;
   }
@@ -246,7 +215,7 @@ export class Publisher {
     cut: Cut,
   ): Promise<{ readonly snapshot: string; readonly collections: ManifestCollection[] }> {
     const sources = cut.collections.flatMap(({ name, shards }) =>
-      shards.map((shard) => this.source(name, shard)),
+      shards.map((shard) => partOf(this.options.qdrant, name, shard, () => this.step('part-taken'))),
     );
     const { snapshot, parts } = await this.options.parts.put(id, sources);
     const stored = [...parts];
@@ -269,23 +238,6 @@ export class Publisher {
     } catch (error) {
       record('alert', `not every server gets a copy of every shard: ${messageOf(error)}`);
     }
-  }
-
-  /** A shard's snapshot, which leaves Qdrant as soon as all of it has come. */
-  private source(name: string, { shard, snapshot, checksum, bytes }: CutShard): PartSource {
-    const { qdrant } = this.options;
-    const { shard_id: shardId } = shard;
-    return {
-      collection: name,
-      shardId,
-      bytes,
-      open: () => qdrant.downloadShardSnapshot(name, shardId, snapshot),
-      taken: async (received) => {
-        requireSame(`${name}/${shardId}`, { bytes, checksum }, received);
-        await qdrant.deleteShardSnapshot(name, shardId, snapshot);
-        await this.step('part-taken');
-      },
-    };
   }
 
   /** A publish without a digest is worth more than none. */
@@ -324,95 +276,7 @@ export class Publisher {
     return anchorAge(clock, (clock.monotonicMs() - cut.takenAtMs) / 1000);
   }
 
-  /** Own publishes only, and only while still the holder; a failure to prune is no failure to publish. */
-  private async prune(epoch: number): Promise<void> {
-    const { store, parts, spec, record, clock } = this.options;
-    const now = clock.monotonicMs();
-    if (now < this.pruneAtMs) return;
-    this.pruneAtMs = now + PRUNE_EVERY_MS;
-    const pruning = new AbortController();
-    this.pruning = pruning;
-    try {
-      const ids = await store.listPublishes(spec.site);
-      const latest = (await store.readLatest())?.pointer.publishId;
-      const extra = surplus(ids, spec.snapshots.history).filter((id) => id !== latest);
-      if (extra.length === 0) return;
-      this.mustStillHold(epoch);
-      // The manifest goes first: what is left of a removal that was cut short must not look like a publish.
-      for (const id of extra) await store.removePublish(spec.site, id);
-      await parts.retain(
-        ids.filter((id) => !extra.includes(id)),
-        pruning.signal,
-      );
-    } catch (error) {
-      if (!pruning.signal.aborted) record('alert', `old publishes could not be removed: ${messageOf(error)}`);
-    } finally {
-      this.pruning = null;
-    }
-  }
-
   private async step(step: PublishStep): Promise<void> {
     await this.options.step?.(step);
-  }
-}
-
-async function snapshotsNow(
-  qdrant: QdrantClient,
-  lists: readonly ShardList[],
-): Promise<Record<string, string[]>> {
-  const found: Record<string, string[]> = {};
-  for (const { name, shards } of lists) {
-    for (const { shard_id: shard } of shards) {
-      found[`${name}/${shard}`] = (await qdrant.listShardSnapshots(name, shard)).map(
-        (snapshot) => snapshot.name,
-      );
-    }
-  }
-  return found;
-}
-
-function manifestCollection(
-  cut: CutCollection,
-  parts: readonly Digest[],
-  digest: CollectionDigest | undefined,
-): ManifestCollection {
-  const { config, payload_schema: schema } = cut.info;
-  return {
-    name: cut.name,
-    config: { ...config, params: { ...config.params } },
-    aliases: [...cut.aliases],
-    payloadSchema: Object.fromEntries(
-      Object.entries(schema).map(([field, index]) => [
-        field,
-        { data_type: index.data_type, params: index.params },
-      ]),
-    ),
-    shards: cut.shards.map(({ shard }, index): ManifestShard => {
-      const part = parts[index];
-      if (part === undefined) throw new TypeError(`${cut.name}/${shard.shard_id} was not stored`);
-      return { shardId: shard.shard_id, key: shard.shard_key ?? null, ...part };
-    }),
-    pointsMin: cut.pointsMin,
-    pointsMax: cut.pointsMax,
-    samples: [...cut.samples],
-    ...(digest === undefined ? {} : { digest }),
-  };
-}
-
-function requireSame(
-  shard: string,
-  announced: { readonly bytes: number; readonly checksum: string | null },
-  received: Digest,
-): void {
-  const { bytes, checksum } = announced;
-  if (checksum !== null && checksum !== received.sha256) {
-    throw new SnapshotUnfitError(
-      `${shard}: Qdrant gave SHA-256 ${checksum} for its snapshot, ${received.sha256} came. Publish again.`,
-    );
-  }
-  if (bytes !== received.bytes) {
-    throw new SnapshotUnfitError(
-      `${shard}: Qdrant's snapshot has ${bytes} bytes, ${received.bytes} came. Publish again.`,
-    );
   }
 }

@@ -1,4 +1,5 @@
 /** The clients of a drill: cold ones, warm ones, a writer, and one writer pinned to each site. */
+import { setTimeout as delay } from 'node:timers/promises';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { OperatorContext } from '../../cli/context';
@@ -115,15 +116,17 @@ function warm(
   };
 }
 
-/** Sends once more, at once, what failed. */
+/** Sends once more what failed: after the time that a refusal's Retry-After names, as clients' libraries do, else at once. */
 function retrying(client: LoopClient): LoopClient {
   const { what, timeoutMs } = client.info;
   return {
     ...client,
-    info: { ...client.info, name: `retrying-${what}`, kind: 'retrying', timeoutMs: 2 * timeoutMs },
+    info: { ...client.info, name: `retrying-${what}`, kind: 'retrying', timeoutMs: 3 * timeoutMs },
     request: async (seq) => {
       const first = await client.request(seq);
-      return first.ok ? first : client.request(seq);
+      if (first.ok) return first;
+      await delay(Math.min((first.retryAfterSeconds ?? 0) * 1000, timeoutMs));
+      return client.request(seq);
     },
   };
 }

@@ -11,6 +11,8 @@ export interface Outcome {
   readonly address: string | null;
   readonly error: string | null;
   readonly pointId?: number;
+  /** What a refusal's Retry-After asked for, in seconds. */
+  readonly retryAfterSeconds?: number;
 }
 
 export interface LoopClient {

@@ -100,8 +100,16 @@ export async function outcomeOf(expectation: Expectation, send: () => Promise<Ht
     epoch: Number.isInteger(epoch) ? epoch : null,
     address: answer.address,
   };
-  if (answer.status !== 200)
-    return { ...base, ok: false, error: `${answer.status}: ${answer.body.slice(0, 200)}` };
+  if (answer.status !== 200) {
+    const retryAfterSeconds = Number(header(answer.headers, 'retry-after') ?? Number.NaN);
+    const error = `${answer.status}: ${answer.body.slice(0, 200)}`;
+    return {
+      ...base,
+      ok: false,
+      error,
+      ...(Number.isFinite(retryAfterSeconds) ? { retryAfterSeconds } : {}),
+    };
+  }
   const wrong = expectation.wrong(parseJson(answer.body));
   return { ...base, ok: wrong === null, error: wrong };
 }

@@ -156,11 +156,14 @@ for (const runtime of ['node', 'python', 'java'] as const) {
         });
         expect(Math.abs(attempt.end - before)).toBeLessThan(5_000);
         expect(attempt.end).toBeGreaterThanOrEqual(attempt.start);
-        for (let more = 0; more < 3; more += 1) await log.next('well', (each) => each.ok);
+        // Under load a pool may open some connections before it keeps to one.
+        const ports = (): number => new Set(service.seen.map((each) => each.port)).size;
+        for (let more = 0; more < 12 && (more < 3 || ports() === service.seen.length); more += 1)
+          await log.next('well', (each) => each.ok);
         const [first] = service.seen;
         expect(first).toMatchObject({ key: `Bearer ${KEY}`, path: '/v1/completions' });
         expect(JSON.parse(first?.body ?? '')).toEqual({ model: 'tiny', prompt: 'ping "ö"' });
-        expect(new Set(service.seen.map((each) => each.port)).size).toBeLessThan(service.seen.length);
+        expect(ports()).toBeLessThan(service.seen.length);
         expect(log.begun).toEqual(expect.arrayContaining([attempt.seq]));
         expect(log.steps[0]).toMatch(/is ready: \w+/);
       });
