@@ -45,10 +45,10 @@ const SUITES: readonly Suite[] = [
   command('toolchain', 30, 'npx', 'ts-node', '--transpile-only', 'tools/bootstrap.ts', 'all'),
   // Before the suites, whose time limits are for tests, not for downloads.
   command('lab artefacts', 20, 'lab/lab', 'prepare'),
-  jest('unit', 'jest.config.js', 10),
+  jest('unit', 'jest.config.js', 20),
   jest('engine and plugins', 'jest.engine.config.js', 20),
   jest('Qdrant conformance', 'jest.conformance.config.js', 5),
-  jest('lab', 'jest.lab.config.js', 30),
+  jest('lab', 'jest.lab.config.js', 45),
 ];
 
 async function main(): Promise<void> {

@@ -165,8 +165,7 @@ describe('the failover command against two sites', () => {
     });
     world.handOver(world.uk, world.eu, 'expired');
     world.uk.state = 'fenced';
-    // With DNS the lost site's connections end, which a command would not outlive.
-    while (!world.dns.addresses.includes(world.eu.address)) await new Promise((wait) => setTimeout(wait, 10));
+    await world.followed(world.eu);
     const by = ['--by', 'ada', '--reason', 'uk is back'];
     expect(await failover('reprotect', '--site', 'uk-primary', ...by)).toMatchObject({ status: 0 });
 

@@ -146,18 +146,19 @@ describe('failback', () => {
       pollSeconds: 0.05,
       onStep: (step) => steps.push(step),
     });
-  function ukWasLost(): void {
+  async function ukWasLost(): Promise<void> {
     world.handOver(world.uk, world.eu, 'expired');
     world.uk.state = 'fenced';
+    await world.followed(world.eu);
   }
 
   it('re-protects again when an earlier re-protection was interrupted', async () => {
-    ukWasLost();
+    await ukWasLost();
     world.uk.state = 're-protecting'; // and nothing is under way: Qdrant was not up yet when it was asked
     expect(await run()).toEqual({ switched: true, epoch: 3, holder: 'uk-primary' });
   });
   it('trap 22: re-protects the fenced site, waits for it, and only then switches', async () => {
-    ukWasLost();
+    await ukWasLost();
     const steps: string[] = [];
     expect(await run(steps)).toEqual({ switched: true, epoch: 3, holder: 'uk-primary' });
     expect(steps.join()).toContain('re-protecting uk-primary');
@@ -165,7 +166,7 @@ describe('failback', () => {
     expect(world.uk.applied).not.toBeNull();
   });
   it('goes on where an interrupted one left off', async () => {
-    ukWasLost();
+    await ukWasLost();
     world.uk.state = 'standby';
     const steps: string[] = [];
     await run(steps);
@@ -177,7 +178,7 @@ describe('failback', () => {
     expect(world.entries).toHaveLength(1);
   });
   it('waits for a target that is not back yet, and gives up with its reason when time is up', async () => {
-    ukWasLost();
+    await ukWasLost();
     await world.uk.stop();
     await expect(run([], 0.3)).rejects.toMatchObject({
       code: 'TIMED_OUT',
@@ -185,7 +186,7 @@ describe('failback', () => {
     });
   });
   it('waits while the target could not take over, naming why', async () => {
-    ukWasLost();
+    await ukWasLost();
     world.uk.state = 'standby';
     world.uk.promotableReasons = [{ code: 'INFERENCE_FAILING', message: 'vLLM is still loading' }];
     const steps: string[] = [];

@@ -241,6 +241,11 @@ export class FakeWorld implements FaultPort {
     });
   }
 
+  /** Until DNS names the site: by then the other's connections have ended, which a request would not outlive. */
+  async followed(to: FakeSite): Promise<void> {
+    while (!this.dns.addresses.includes(to.address)) await new Promise((wait) => setTimeout(wait, 10));
+  }
+
   copyToPeer(from: FakeSite, to: FakeSite): void {
     to.data = copyData(from.data);
     for (const collection of to.data.values())

@@ -30,7 +30,7 @@ export function drillSpec(
       leaseBucket: 'lease',
       snapshotBucket: 'snapshots',
     },
-    snapshots: { rpoSeconds: 600, retain: 3, holdWritesSeconds: 5 },
+    snapshots: { rpoSeconds: 600, holdWritesSeconds: 5 },
     restic: { kind: 'path', path: '/nowhere' }, // the process is told which program
     parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion },
     inference: { port: enginePort, modelName: 'tiny' },
