@@ -5,6 +5,7 @@ import type { GatewayCounters } from './gateway/write-gateway';
 import type { KeeperPort } from './ports';
 import type { SiteView } from './site-view';
 import { DIRECTIONS, type Transfers } from './snapshots/transfers';
+import { optionalGauge } from './optional-gauge';
 
 export interface MetricsOptions {
   readonly site: string;
@@ -101,18 +102,8 @@ function transferCounters(registry: Registry, transfers: Transfers): void {
 
 function gauges(registry: Registry, options: MetricsOptions): void {
   const { view, keeper, gate } = options;
-  /** Absent, not zero, when the value is unknown: an absent series has an alert of its own. */
   const gauge = (name: string, help: string, read: () => number | null): void => {
-    new Gauge({
-      name: `failover_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        const value = read();
-        if (value === null) this.remove();
-        else this.set(value);
-      },
-    });
+    optionalGauge(registry, name, help, read);
   };
   const state = new Gauge({
     name: 'failover_state',

@@ -1,6 +1,7 @@
 /** What Prometheus sees of the DNS record and the alerts; nothing where there are none. */
 import { Gauge, type Registry } from 'prom-client';
 import type { StatusResponse } from '../../infra/contract/agent-api';
+import { optionalGauge } from './optional-gauge';
 
 type Seen = Pick<StatusResponse, 'dnsRecord' | 'alerts'>;
 
@@ -11,17 +12,14 @@ export function outwardMetrics(registry: Registry, status: () => Seen): void {
 }
 
 function dnsMetrics(registry: Registry, view: () => Seen['dnsRecord']): void {
-  const gauge = (name: string, help: string, read: (seen: NonNullable<Seen['dnsRecord']>) => number | null) =>
-    new Gauge({
-      name: `failover_dns_record_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        const seen = view();
-        const value = seen === undefined ? null : read(seen);
-        if (value === null) this.remove();
-        else this.set(value);
-      },
+  const gauge = (
+    name: string,
+    help: string,
+    read: (seen: NonNullable<Seen['dnsRecord']>) => number | null,
+  ): void =>
+    optionalGauge(registry, `dns_record_${name}`, help, () => {
+      const seen = view();
+      return seen === undefined ? null : read(seen);
     });
   gauge('here', '1 verified, 0 not so; holder only', ({ state }) =>
     state === 'not-holder' ? null : state === 'here' ? 1 : 0,

@@ -1,21 +1,13 @@
 /** What Prometheus sees of digests; a series is absent while its value is unknown. */
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { optionalGauge } from '../optional-gauge';
 import type { Digests } from './digests';
 
 const NUMBERS = { same: 1, different: 0, absent: -1 } as const;
 
 export function digestMetrics(registry: Registry, digests: Pick<Digests, 'check' | 'digester'>): void {
   const gauge = (name: string, help: string, read: () => number | null): void => {
-    new Gauge({
-      name: `failover_digest_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        const value = read();
-        if (value === null) this.remove();
-        else this.set(value);
-      },
-    });
+    optionalGauge(registry, `digest_${name}`, help, read);
   };
   const last = () => digests.check.last;
   gauge(

@@ -1,19 +1,13 @@
 /** What Prometheus sees of the heartbeat; a series is absent while its value is unknown, which has an alert of its own. */
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { HeartbeatStatus } from '../../../infra/contract/agent-api';
+import { optionalGauge } from '../optional-gauge';
 
 export function heartbeatMetrics(registry: Registry, status: () => HeartbeatStatus | undefined): void {
   const gauge = (name: string, help: string, read: (status: HeartbeatStatus) => number | null): void => {
-    new Gauge({
-      name: `failover_heartbeat_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        const now = status();
-        const value = now === undefined ? null : read(now);
-        if (value === null) this.remove();
-        else this.set(value);
-      },
+    optionalGauge(registry, `heartbeat_${name}`, help, () => {
+      const now = status();
+      return now === undefined ? null : read(now);
     });
   };
   gauge('loss_seconds', 'What the other site lacks, by the heartbeat in its data; holder only', (now) =>
