@@ -37,6 +37,7 @@ const spec = {
     rpoSeconds: 3600,
     history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
     holdWritesSeconds: 5,
+    restoreTestIntervalHours: 0,
     maxMbitPerSecond: 500,
   },
   restic: { kind: 'path' as const, path: '/opt/restic' },

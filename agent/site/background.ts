@@ -6,6 +6,7 @@ import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './
 import type { QdrantClient } from './qdrant/client';
 import { canonicalJson } from './snapshots/hashing';
 import type { Publisher } from './snapshots/publish';
+import type { RestoreTester } from './snapshots/restore-test';
 import type { Staging } from './snapshots/staging';
 import type { SnapshotStore } from './snapshots/store';
 import { UNKNOWN_AGE, ageOf, anchorAge } from './state/age';
@@ -23,6 +24,7 @@ export interface BackgroundOptions {
   readonly store: SnapshotStore;
   readonly operations: Operations;
   readonly publisher: Pick<Publisher, 'removeLeftovers'>;
+  readonly tester: Pick<RestoreTester, 'isDue' | 'beginToWait' | 'clean'>;
   readonly staging: Pick<Staging, 'sweep'>;
   /** Finds the newest heartbeat in this site's data. */
   readonly lookForHeartbeat?: () => Promise<void>;
@@ -97,6 +99,7 @@ export class Background {
     await this.attempt('ages', () => this.refreshAges());
     await this.attempt('heartbeat', () => this.lookForHeartbeat());
     await this.attempt('leftovers', () => this.cleanOnce());
+    await this.attempt('restore-test', () => this.testRestore());
     // In the background, for the same reason as the first publish.
     void this.attempt('resume', () => this.resumeOnce());
   }
@@ -126,11 +129,12 @@ export class Background {
 
   /** From the claim on, what is here is the service's data and no longer a copy; the first publish says so at once. */
   private async followLease(): Promise<void> {
-    const { keeper, ledger } = this.options;
+    const { keeper, ledger, operations } = this.options;
     const holding = heldEpoch(keeper) !== null;
     const took = holding && !this.wasHolding;
     this.wasHolding = holding;
     if (!took) return;
+    operations.endTest('this site has taken the lease');
     const { applied, applying } = ledger.state;
     if (applied === null && applying === null) return;
     // A site that takes over halfway through an apply has data of no publish.
@@ -184,7 +188,17 @@ export class Background {
     if (this.cleaned || this.options.operations.busy !== null) return;
     await this.options.publisher.removeLeftovers();
     await this.options.staging.sweep();
+    await this.options.tester.clean();
     this.cleaned = true;
+  }
+
+  /** Not before what a test may have left is removed. */
+  private async testRestore(): Promise<void> {
+    const { tester, operations } = this.options;
+    await tester.beginToWait();
+    if (!this.cleaned || operations.busy !== null || !tester.isDue()) return;
+    // In the background as well.
+    void this.attempt('restore-test', async () => void (await operations.testRestore()));
   }
 
   /** An apply that was cut short is done again without waiting for the timer. */

@@ -96,7 +96,10 @@ function transferCounters(registry: Registry, transfers: Transfers): void {
       },
     });
   };
-  counter('bytes', 'Sent by publishes after deduplication and compression; written to disk by applies');
+  counter(
+    'bytes',
+    'Sent by publishes after deduplication and compression; written to disk by applies and restore tests',
+  );
   counter('seconds', 'Time that these transfers took');
 }
 

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PublishInfo } from '../../infra/contract/agent-api';
+import type { PublishInfo, RestoreTestVerdict } from '../../infra/contract/agent-api';
 import { SkippedError } from './errors';
 import { Operations } from './operations';
 import type { ApplyRequest } from './snapshots/apply';
@@ -11,6 +11,10 @@ import { FakeKeeper } from './testing/fake-keeper';
 import { scratchFolder } from './testing/scratch';
 
 const INFO: PublishInfo = { id: 'p1', site: 'uk', epoch: 1, points: 1, bytes: 1 };
+const TESTED: RestoreTestVerdict = {
+  ...{ publishId: 'p0', collection: 'docs', result: 'passed', details: [] },
+  ...{ points: 1, bytes: 1, seconds: 1 },
+};
 const clock = siteClock();
 
 let folder: string;
@@ -22,6 +26,7 @@ let stops: string[];
 let publishWork: () => Promise<PublishInfo>;
 let applyWork: () => Promise<PublishInfo>;
 let peerWork: (id: string) => Promise<PublishInfo>;
+let testWork: () => Promise<RestoreTestVerdict>;
 let operations: Operations;
 
 beforeEach(async () => {
@@ -37,6 +42,7 @@ beforeEach(async () => {
   };
   applyWork = async () => INFO;
   peerWork = async () => INFO;
+  testWork = async () => TESTED;
   operations = new Operations({
     site: 'uk',
     keeper,
@@ -52,6 +58,7 @@ beforeEach(async () => {
       stopUnlessTouching: (reason) => void stops.push(`unless touching: ${reason}`),
       allow: () => void stops.push('allow'),
     },
+    tester: { test: () => testWork(), stop: (reason) => void stops.push(`test: ${reason}`) },
     rewinder: { rewind: async () => INFO, resume: async () => null },
     peer: { apply: (id) => peerWork(id) },
     record: () => undefined,
@@ -132,7 +139,24 @@ describe('promoting', () => {
     await applying;
     expect(await promoting).toEqual({ epoch: 2, holder: 'uk' });
     const reason = 'this site is being promoted';
-    expect(stops).toEqual([`unless touching: ${reason}`, reason, 'allow']);
+    expect(stops).toEqual([`unless touching: ${reason}`, `test: ${reason}`, reason, 'allow']);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['a promotion', () => operations.promote({ by: 'me', reason: 'test', acceptDataLoss: true })],
+    ["the holder's last publish", () => operations.applyExactly('p1')],
+  ])('breaks off a restore test for %s, and nothing less', async (_what, work) => {
+    let end = (): void => undefined;
+    testWork = () => new Promise((_resolve, reject) => (end = () => reject(new Error('stopped'))));
+    const testing = operations.testRestore();
+    const ended = testing.catch((error: unknown) => error);
+    await expect(operations.apply()).rejects.toMatchObject({ code: 'BUSY' });
+    expect(stops).toEqual([]);
+    const working = work();
+    expect(stops.filter((stop) => stop.startsWith('test: '))).toHaveLength(1);
+    end();
+    await ended;
+    await expect(working).resolves.toBeDefined();
   });
 
   it('refuses a second switch while one is under way', async () => {

@@ -6,6 +6,7 @@ import type {
   PublishInfo,
   ReprotectRequest,
   RestoreRequest,
+  RestoreTestVerdict,
   SwitchRequest,
   SwitchResponse,
 } from '../../infra/contract/agent-api';
@@ -13,10 +14,11 @@ import { SkippedError, messageOf } from './errors';
 import type { KeeperPort, RecordEvent, SiteClock } from './ports';
 import type { Applier, ApplyRequest } from './snapshots/apply';
 import type { Publisher } from './snapshots/publish';
+import type { RestoreTester } from './snapshots/restore-test';
 import type { Rewinder } from './snapshots/rewind';
 import type { Ledger } from './state/ledger';
 
-export type Busy = 'publish' | 'apply' | 'restore' | 'switch';
+export type Busy = 'publish' | 'apply' | 'restore' | 'restore-test' | 'switch';
 
 export interface OperationsOptions {
   readonly site: string;
@@ -24,6 +26,7 @@ export interface OperationsOptions {
   readonly publisher: Pick<Publisher, 'publish' | 'hurry'>;
   readonly applier: Pick<Applier, 'apply' | 'stop' | 'stopUnlessTouching' | 'allow'>;
   readonly rewinder: Pick<Rewinder, 'rewind' | 'resume'>;
+  readonly tester: Pick<RestoreTester, 'test' | 'stop'>;
   readonly peer: { apply(publishId: string, timeoutMs: number): Promise<PublishInfo> };
   readonly ledger: Ledger;
   readonly clock: SiteClock;
@@ -64,8 +67,20 @@ export class Operations {
     return this.exclusively('restore', () => this.options.rewinder.resume());
   }
 
+  /** Brings something of the history back beside the data. Everything else goes first. */
+  async testRestore(): Promise<RestoreTestVerdict> {
+    this.refuseWhenBusy();
+    return this.exclusively('restore-test', () => this.options.tester.test());
+  }
+
+  /** This site is needed: what can wait ends at once. */
+  endTest(reason: string): void {
+    this.options.tester.stop(reason);
+  }
+
   /** For the holder's last sync: waits for a running apply, then makes sure of exactly this publish. */
   async applyExactly(publishId: string): Promise<PublishInfo> {
+    this.endTest('a last publish is to be applied');
     await this.idle();
     this.refuseWhenBusy();
     return this.exclusively('apply', () => this.applyOrKeep({ publishId }));
@@ -92,6 +107,7 @@ export class Operations {
       const reason = 'this site is being promoted';
       try {
         applier.stopUnlessTouching(reason);
+        this.endTest(reason);
         if (!(await this.idle(PROMOTE_WAIT_MS))) {
           throw new SkippedError(
             'APPLYING',

@@ -29,6 +29,7 @@ export interface OutwardOptions {
     | 'differences'
     | 'unmergedWrites'
     | 'heartbeat'
+    | 'restoreTest'
   >;
   readonly clock: SiteClock;
   readonly logger: Logger;
@@ -124,6 +125,8 @@ export class Outward {
         differences: view.differences(),
         unmergedWrites: view.unmergedWrites(),
         heartbeat: view.heartbeat(),
+        restoreTest: view.restoreTest(),
+        restoreTestIntervalHours: snapshots.restoreTestIntervalHours,
         dnsRecord: this.dnsRecord?.view(),
         proposal: keeper.switching().proposal,
       }),

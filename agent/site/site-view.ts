@@ -10,6 +10,7 @@ import {
   type PromotableResponse,
   type ReadyzResponse,
   type Reason,
+  type RestoreTestStatus,
   type StandingRequest,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
@@ -51,6 +52,7 @@ export interface SiteViewOptions {
   readonly diverged: () => readonly DivergedSummary[];
   /** Undefined where there is none. */
   readonly heartbeat: () => HeartbeatStatus | undefined;
+  readonly restoreTest: () => RestoreTestStatus;
   readonly record: RecordEvent;
 }
 
@@ -174,6 +176,7 @@ export class SiteView {
       switching: keeper.switching(),
       digest: this.options.digest(),
       diverged: this.options.diverged(),
+      restoreTest: this.restoreTest(),
       ...(heartbeat === undefined ? {} : { heartbeat }),
       ...this.options.outward?.(),
       events: this.options.events(),
@@ -193,6 +196,10 @@ export class SiteView {
 
   heartbeat(): HeartbeatStatus | undefined {
     return this.options.heartbeat();
+  }
+
+  restoreTest(): RestoreTestStatus {
+    return this.options.restoreTest();
   }
 
   holds(): boolean {

@@ -117,6 +117,26 @@ suite('two sites with a real Qdrant and a real object store', () => {
     });
   });
 
+  it('brings a publish back beside the standby’s data in a test, from the store alone', async () => {
+    const { uk, eu } = pair;
+    await bootstrap(pair);
+    await seed(pair, 500);
+    await protect(uk, eu);
+    const { status, body } = await eu.call('POST', '/failover/restore-test');
+    expect({ status, body }).toMatchObject({ status: 200, body: { collection: 'docs', result: 'passed' } });
+    expect(eu.status().restoreTest?.verdict).toMatchObject({ result: 'passed', points: body['points'] });
+    const metrics = await eu.call('GET', '/metrics');
+    expect(metrics.body['text']).toContain('failover_restore_test_passed{site="eu"} 1');
+    expect((await uk.call('POST', '/failover/restore-test')).status).toBe(409);
+    const collections = async (): Promise<string> => {
+      const headers = { 'api-key': KEYS.qdrant };
+      return (await fetch(`http://127.0.0.1:${servers.get(eu)?.port}/collections`, { headers })).text();
+    };
+    // What it used is removed behind the answer.
+    await eventually('nothing is left', async () => !(await collections()).includes('restore-test'));
+    expect(reasons(eu.status())).toEqual([]);
+  });
+
   it('recovers when the standby’s Qdrant is killed in the middle of an apply', async () => {
     const { uk, eu, count } = pair;
     await bootstrap(pair);

@@ -1,10 +1,11 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   AGENT_PORT,
   GATEWAY_PORT,
   HEARTBEAT_COLLECTION,
+  SCRATCH_COLLECTION,
   type StandingResponse,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
@@ -42,6 +43,8 @@ import { SiteView } from './site-view';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import { Publisher, type PublishStep } from './snapshots/publish';
 import { catalogue } from './snapshots/catalogue';
+import { RestoreTester } from './snapshots/restore-test';
+import { restoreTestMetrics } from './snapshots/restore-test-metrics';
 import { Rewinder } from './snapshots/rewind';
 import { Staging } from './snapshots/staging';
 import type { PartStore } from './snapshots/parts';
@@ -225,12 +228,24 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     record,
     replaced: (names) => names.forEach((name) => digests.tracker.markWhole(name)),
   });
+  const tester = new RestoreTester({
+    spec,
+    store: stores.snapshots,
+    parts: stores.parts,
+    qdrant,
+    staging: new Staging(join(dirname(folders.staging), SCRATCH_COLLECTION)),
+    keeper,
+    ledger,
+    clock,
+    record,
+  });
   const operations = new Operations({
     site: spec.site,
     keeper,
     publisher,
     applier,
     rewinder,
+    tester,
     peer,
     ledger,
     clock,
@@ -276,6 +291,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     store: stores.snapshots,
     operations,
     publisher,
+    tester,
     staging,
     lookForHeartbeat: () => heartbeat.look(),
     record,
@@ -299,6 +315,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     digest: () => digests.status(),
     diverged: () => ledger.state.setAside,
     heartbeat: () => heartbeat.status(),
+    restoreTest: () => tester.status(),
     record,
   });
   const outward: Outward = new Outward({
@@ -323,6 +340,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   outward.measure(metrics.registry);
   digests.measure(metrics.registry);
   heartbeatMetrics(metrics.registry, () => heartbeat.status());
+  restoreTestMetrics(metrics.registry, () => tester.status());
   const gateway = new WriteGateway({
     site: spec.site,
     keeper,
@@ -408,6 +426,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     operations,
     async stop() {
       applier.stop('the agent is stopping');
+      tester.stop('the agent is stopping');
       await heartbeat.stop();
       // Writes in flight are still confirmed under the lease, which is then left to the next process to renew.
       await gateway.close();

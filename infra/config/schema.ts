@@ -180,6 +180,7 @@ export const ConfigSchema = z.strictObject({
   historyAllHours: wholeNumber('hours', 1, 720).default(2),
   historyHourlyHours: wholeNumber('hours', 0, 8760).default(48),
   historyDailyDays: wholeNumber('days', 0, 3650).default(31),
+  restoreTestIntervalHours: wholeNumber('hours', 0, 720).default(24),
   holdWritesSeconds: seconds(1, 60).default(5),
   replicationMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 100_000).default(500),
 

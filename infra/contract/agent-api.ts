@@ -16,6 +16,8 @@ export const EDGE_PORT = 443;
 
 /** The agent's own collection, with one point that says how far replication has come. Clients cannot write to it. */
 export const HEARTBEAT_COLLECTION = 'failover-heartbeat';
+/** Where restores are tested, on the site that does not hold the lease; there only meanwhile, and never published. */
+export const SCRATCH_COLLECTION = 'failover-restore-test';
 
 /** Set by an edge that passes a request to its peer, with its site's name; a request that has it is never passed on again. */
 export const VIA_HEADER = 'x-failover-via';
@@ -115,6 +117,7 @@ export interface AgentEvent {
     | 'publish-failed'
     | 'applied'
     | 'apply-failed'
+    | 'restore-tested'
     | 'alert'
     | 'switch-step';
   readonly detail: string;
@@ -244,6 +247,23 @@ export interface DigestStatus {
   readonly absentFromPublish: readonly string[] | null;
 }
 
+/** What the newest restore test found: a publish drawn from the history, and one of its collections. */
+export interface RestoreTestVerdict {
+  readonly publishId: string;
+  readonly collection: string;
+  readonly result: 'passed' | 'failed';
+  /** What was wrong; and what is too big to be tested at this site. */
+  readonly details: readonly string[];
+  readonly points: number;
+  readonly bytes: number;
+  readonly seconds: number;
+}
+export interface RestoreTestStatus {
+  readonly verdict: RestoreTestVerdict | null;
+  /** Since the verdict; without one, since this site first waited for a test. Null when its clock was set back. */
+  readonly ageSeconds: number | null;
+}
+
 /** Mode veto: a switch that waits for somebody to say no. */
 export interface ProposalStatus {
   readonly kind: 'claim' | 'handover';
@@ -286,7 +306,7 @@ export interface StatusResponse {
   readonly published: (PublishInfo & { readonly ageSeconds: number }) | null;
   /** Last publish applied and verified here. `dataAgeSeconds` is what would be lost by promoting this site now. */
   readonly applied: (PublishInfo & { readonly dataAgeSeconds: number }) | null;
-  readonly busy: 'publish' | 'apply' | 'restore' | 'switch' | null;
+  readonly busy: 'publish' | 'apply' | 'restore' | 'restore-test' | 'switch' | null;
   readonly versions: { readonly agent: string; readonly qdrant: string | null; readonly vllm: string | null };
   readonly parity: {
     readonly configHash: string;
@@ -304,6 +324,7 @@ export interface StatusResponse {
   /** Of the data here, compared point by point with what was published. */
   readonly digest?: DigestStatus;
   readonly heartbeat?: HeartbeatStatus;
+  readonly restoreTest?: RestoreTestStatus;
   /** What this site had set aside, newest last. */
   readonly diverged?: readonly DivergedSummary[];
   /** Absent where DNS follows readiness by itself. */
@@ -348,6 +369,8 @@ export interface SwitchResponse {
 export interface SkippedResponse {
   readonly skipped: Reason;
 }
+
+/** POST /failover/restore-test → RestoreTestVerdict, or 409 {skipped} where this site is not the one that stands by. */
 
 /** One of GET /failover/publishes: what can be restored, newest first. */
 export interface PublishListing extends PublishInfo {

@@ -238,6 +238,8 @@ export const SiteAgentSpec = z.strictObject({
       .default({ allHours: 2, hourlyHours: 48, dailyDays: 31 }),
     /** Longest that writes are held while snapshots are cut; past it they go on and counts become bounds. */
     holdWritesSeconds: seconds.default(5),
+    /** How often the standby brings a publish of the history back beside its data, to see that it can; 0 never. */
+    restoreTestIntervalHours: z.number().nonnegative().default(24),
     /** Bound on what a publish sends and, separately, on what an apply receives; 0 is none. */
     maxMbitPerSecond: z.number().int().nonnegative().default(500),
   }),

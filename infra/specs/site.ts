@@ -201,6 +201,7 @@ function agentSpec(
         hourlyHours: settings.historyHourlyHours,
         dailyDays: settings.historyDailyDays,
       },
+      restoreTestIntervalHours: settings.restoreTestIntervalHours,
       holdWritesSeconds: settings.holdWritesSeconds,
       maxMbitPerSecond: settings.replicationMaxMbitPerSecond,
     },

@@ -1,8 +1,8 @@
 /** What of the data can be had back, and having it back. */
 import type { Command } from 'commander';
-import type { PublishListing } from '../../infra/contract/agent-api';
+import type { PublishListing, RestoreTestVerdict } from '../../infra/contract/agent-api';
 import { deployment } from './commands-control';
-import { RefusedError, UnreachableError, describe } from './errors';
+import { EXIT, RefusedError, UnreachableError, describe } from './errors';
 import { observe } from './overview';
 import { duration, table } from './table';
 
@@ -21,6 +21,10 @@ export function addDataCommands(root: Command): void {
     .requiredOption('--by <name>', 'who decides; recorded')
     .requiredOption('--reason <text>', 'why; recorded')
     .action(restore);
+  root
+    .command('restore-test')
+    .description('have the standby bring a publish of the history back beside its data, and compare it')
+    .action(restoreTest);
 }
 
 /** Any site can say: they read the same store. */
@@ -58,6 +62,34 @@ async function restore(
     `${info.points} points are back after ${duration((Date.now() - started) / 1000)}, published as ${info.id}; ` +
       'what was there before is the publish ahead of it in `failover publishes`.\n',
   );
+}
+
+/** A test that failed is what it was asked for, and yet nothing that should pass unseen. */
+async function restoreTest(_options: unknown, command: Command): Promise<void> {
+  const { context, sites, leases } = await deployment(command);
+  const overview = await observe(context, sites, leases);
+  const standby = sites.find(({ site }) =>
+    overview.sites.some((view) => view.site === site.site && view.status?.state === 'standby'),
+  );
+  if (standby === undefined) {
+    throw new RefusedError('restores are tested on the site that stands by, and none does', {
+      reasons: overview.findings,
+      next: ['`failover status` says what is wrong'],
+    });
+  }
+  const verdict = await standby.restoreTest();
+  process.stdout.write(renderRestoreTest(standby.site.site, verdict));
+  if (verdict.result === 'failed') process.exitCode = EXIT.objectiveMissed;
+}
+
+export function renderRestoreTest(site: string, verdict: RestoreTestVerdict): string {
+  const { publishId, collection, result, details, points, bytes, seconds } = verdict;
+  const what = `${collection} of ${publishId}`;
+  const summary =
+    result === 'passed'
+      ? `${site} brought ${what} back from the store: ${points} points, ${(bytes / 1e6).toFixed(1)} MB, in ${duration(seconds)}, all as published.`
+      : `${site} could not bring ${what} back from the store:`;
+  return `${[summary, ...details.map((detail) => `  ${detail}`)].join('\n')}\n`;
 }
 
 export function renderPublishes(listings: readonly PublishListing[]): string {

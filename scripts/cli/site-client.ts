@@ -16,6 +16,7 @@ import type {
   ReadyzResponse,
   ReprotectRequest,
   RestoreRequest,
+  RestoreTestVerdict,
   StatusResponse,
   SwitchRequest,
   SwitchResponse,
@@ -126,6 +127,10 @@ export class SiteClient implements SitePort {
   async publishes(): Promise<readonly PublishListing[]> {
     const answer = await this.ask('GET', '/failover/publishes', LIST_TIMEOUT_MS);
     return this.read<PublishesResponse>(answer, 200).publishes;
+  }
+
+  async restoreTest(): Promise<RestoreTestVerdict> {
+    return this.read(await this.ask('POST', '/failover/restore-test', REPROTECT_TIMEOUT_MS, {}), 200);
   }
 
   async restore({ at, by, reason }: RestoreRequest): Promise<PublishInfo> {

@@ -78,6 +78,7 @@ const ROWS: readonly Row[] = [
   ],
   ['data age', (view) => (view.status?.applied ? duration(view.status.applied.dataAgeSeconds) : '–')],
   ['digest', digest],
+  ['restore test', restoreTest],
   ['busy', (view) => view.status?.busy ?? 'no'],
   ['switching', switching],
   ['agent', (view) => view.status?.versions.agent ?? '–'],
@@ -122,6 +123,14 @@ function digest({ status }: SiteView): string {
   if (seen.comparing) return 'comparing';
   if (seen.verdict === null) return 'not compared';
   return `${seen.verdict.result}${seen.sameAgeSeconds === null ? '' : ` (${duration(seen.sameAgeSeconds)} ago)`}`;
+}
+
+/** Of the site that stands by; on the other none is made. */
+function restoreTest({ status }: SiteView): string {
+  if (status?.restoreTest === undefined || isHolding(status)) return '–';
+  const { verdict, ageSeconds } = status.restoreTest;
+  if (verdict === null) return 'none yet';
+  return `${verdict.result}${ageSeconds === null ? '' : ` (${duration(ageSeconds)} ago)`}`;
 }
 
 /** By the heartbeat in the other site's data, on the holder's clock. */

@@ -110,6 +110,7 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
       rpoSeconds: 60,
       history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
       holdWritesSeconds: 1,
+      restoreTestIntervalHours: 0,
       maxMbitPerSecond: 0,
     },
     restic: { kind: 'path', path: '/opt/restic' },

@@ -46,6 +46,8 @@ const WELL: Facts = {
   differences: [],
   unmergedWrites: 0,
   heartbeat: undefined,
+  restoreTest: { verdict: null, ageSeconds: 0 },
+  restoreTestIntervalHours: 24,
   dnsRecord: undefined,
   proposal: undefined,
 };

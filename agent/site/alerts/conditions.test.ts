@@ -19,6 +19,8 @@ const WELL: AlertFacts = {
   differences: [],
   unmergedWrites: 0,
   heartbeat: undefined,
+  restoreTest: { verdict: null, ageSeconds: 0 },
+  restoreTestIntervalHours: 24,
   leaseAlerts: new Map(),
   dnsRecord: undefined,
   proposal: undefined,
@@ -33,6 +35,11 @@ const STANDBY: AlertFacts = {
   promotable: { promotable: true, reasons: [] },
   dataAgeSeconds: 100,
   publishedAgeSeconds: null,
+};
+const DAY = 86_400;
+const TESTED = {
+  ...{ publishId: '0000000003-20261101T000000Z-aaaa', collection: 'docs', result: 'passed' as const },
+  ...{ details: [], points: 50, bytes: 1000, seconds: 2 },
 };
 const DNS = {
   name: 'api.example.com',
@@ -221,6 +228,37 @@ it.each<[string, AlertFacts, string[]]>([
     'cannot write it',
     { ...WELL, heartbeat: beat({ writtenAgeSeconds: 61 }) },
     ['heartbeat-lost critical 300'],
+  ],
+  ['has just begun to wait for a restore test', STANDBY, []],
+  [
+    'brought a publish back in a test',
+    { ...STANDBY, restoreTest: { verdict: TESTED, ageSeconds: 2 * DAY } },
+    [],
+  ],
+  [
+    'could not bring a publish back in a test',
+    { ...STANDBY, restoreTest: { verdict: { ...TESTED, result: 'failed' }, ageSeconds: 60 } },
+    ['restore-test-failed error 0'],
+  ],
+  [
+    'has not tested a restore for long',
+    { ...STANDBY, restoreTest: { verdict: TESTED, ageSeconds: 2 * DAY + 1 } },
+    ['restore-test-overdue warning 0'],
+  ],
+  [
+    'cannot say when it tested a restore',
+    { ...STANDBY, restoreTest: { verdict: TESTED, ageSeconds: null } },
+    ['restore-test-overdue warning 0'],
+  ],
+  [
+    'is to test no restores',
+    { ...STANDBY, restoreTestIntervalHours: 0, restoreTest: { verdict: null, ageSeconds: 9 * DAY } },
+    [],
+  ],
+  [
+    'holds the lease, where no restore is tested',
+    { ...WELL, restoreTest: { verdict: null, ageSeconds: 9 * DAY } },
+    [],
   ],
   ['does not hold the lease, and says nothing of it', { ...STANDBY, heartbeat: beat({ loss: null }) }, []],
 ])('tells of the data of a site that %s', (_what, facts, expected) => {

@@ -9,6 +9,7 @@ import {
   type HeartbeatStatus,
   type PromotableResponse,
   type ProposalStatus,
+  type RestoreTestStatus,
   type SiteState,
   type StandingRequest,
 } from '../../../infra/contract/agent-api';
@@ -45,6 +46,8 @@ export interface AlertFacts {
   /** Writes that were set aside here and that nobody has decided about. */
   readonly unmergedWrites: number;
   readonly heartbeat: HeartbeatStatus | undefined;
+  readonly restoreTest: RestoreTestStatus;
+  readonly restoreTestIntervalHours: number;
   /** Codes that the lease keeper alerts of at this moment, with what it said. */
   readonly leaseAlerts: ReadonlyMap<string, string>;
   readonly dnsRecord: DnsRecordStatus | undefined;

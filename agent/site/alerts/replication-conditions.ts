@@ -6,7 +6,13 @@ import type { AlertFacts } from './conditions';
 const HEARTBEAT_LOST_SECONDS = 60;
 
 export function replicationConditions(facts: AlertFacts): Condition[] {
-  return [...recoveryPoint(facts), ...differences(facts), ...unmerged(facts), ...heartbeat(facts)];
+  return [
+    ...recoveryPoint(facts),
+    ...differences(facts),
+    ...unmerged(facts),
+    ...heartbeat(facts),
+    ...restoreTest(facts),
+  ];
 }
 
 /** By the holder the last publish counts, elsewhere what was applied. */
@@ -34,6 +40,25 @@ function unmerged({ site, unmergedWrites }: AlertFacts): Condition[] {
   if (unmergedWrites === 0) return [];
   const summary = `${site} has ${unmergedWrites} writes set aside that nobody else has`;
   return [now('diverged', 'warning', summary, '`failover merge` says which, and brings them back.')];
+}
+
+/** A restore that failed in a test is told until one passes; no test for twice the interval is told as well. */
+function restoreTest({
+  site,
+  state,
+  restoreTest: last,
+  restoreTestIntervalHours: hours,
+}: AlertFacts): Condition[] {
+  if (hours === 0 || state !== 'standby') return [];
+  const { verdict, ageSeconds } = last;
+  if (verdict?.result === 'failed') {
+    const summary = `${verdict.collection} of ${verdict.publishId} could not be restored in a test at ${site}`;
+    const detail = `${verdict.details.join('; ')}. Try another: \`failover restore-test\`; what each means is in replication.md.`;
+    return [now('restore-test-failed', 'error', summary, detail)];
+  }
+  if (ageSeconds !== null && ageSeconds <= 2 * hours * 3600) return [];
+  const summary = `no restore has been tested at ${site} for twice ${hours} h`;
+  return [now('restore-test-overdue', 'warning', summary, 'Why not: `failover restore-test` says.')];
 }
 
 /** Late is a number over the objective; lost is having no number, which is the worse: it may be anything. */

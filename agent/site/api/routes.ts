@@ -84,6 +84,7 @@ export function routes(options: RouteOptions): Route[] {
     post('/failover/reprotect', 'operator', Person, async (body) => ok(await operations.reprotect(body))),
     get('/failover/publishes', 'operator', async () => ok({ publishes: await options.publishes() })),
     post('/failover/restore', 'operator', Restore, async (body) => ok(await operations.restore(body))),
+    post('/failover/restore-test', 'operator', Nothing, async () => ok(await operations.testRestore())),
     post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
     post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),
     post('/failover/diverged', 'operator', Nothing, () => ok({ diverged: options.diverged.list() })),

@@ -7,7 +7,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Pool, type Dispatcher } from 'undici';
-import { HEARTBEAT_COLLECTION, SITE_HEADER } from '../../../infra/contract/agent-api';
+import { HEARTBEAT_COLLECTION, SCRATCH_COLLECTION, SITE_HEADER } from '../../../infra/contract/agent-api';
 import { codeOf, messageOf } from '../errors';
 import { sendError } from '../http-answers';
 import type { KeyCheck } from '../keys';
@@ -56,6 +56,8 @@ const UPSTREAM_TIMEOUT_MS = 600_000;
 /** When stopping. */
 const DRAIN_MS = 3_000;
 /** Never leaves this server, and is another in every process. */
+/** Clients read them like any other, and never write to them. */
+const OWN_COLLECTIONS = [HEARTBEAT_COLLECTION, SCRATCH_COLLECTION];
 export const OWN_KEY_HEADER = 'x-failover-own';
 const RETRY_SOON = { 'retry-after': '1' };
 
@@ -137,8 +139,9 @@ export class WriteGateway {
     const verdict = judgeWrite(request.method ?? '', request.url ?? '');
     if (!verdict.allowed)
       return this.refuse(response, verdict.status, verdict.reason.code, verdict.reason.message);
-    if (namesCollection(request.url ?? '', HEARTBEAT_COLLECTION) && !this.isOwn(request)) {
-      return this.refuse(response, 403, 'OPERATORS_ONLY', `${HEARTBEAT_COLLECTION} is the site agent's own.`);
+    const own = OWN_COLLECTIONS.find((name) => namesCollection(request.url ?? '', name));
+    if (own !== undefined && !this.isOwn(request)) {
+      return this.refuse(response, 403, 'OPERATORS_ONLY', `${own} is the site agent's own.`);
     }
     if (keeper.isWritable() && !isApplying() && !this.closing) return true;
     const holder = keeper.lease()?.holder ?? null;

@@ -1,6 +1,7 @@
 /** The few Qdrant calls that canary, publish and apply need, on one keep-alive pool. */
 import type { Readable } from 'node:stream';
 import { Pool } from 'undici';
+import { SCRATCH_COLLECTION } from '../../../infra/contract/agent-api';
 import { AgentError } from '../../shared/errors';
 import { codeOf, messageOf } from '../errors';
 import type {
@@ -61,6 +62,7 @@ export class QdrantClient {
     return root.version;
   }
 
+  /** Without the one that restores are tested in, which is no part of the data. */
   async collectionNames(timeoutMs = this.shortMs): Promise<string[]> {
     const result = await this.call<{ collections: { name: string }[] }>(
       'GET',
@@ -68,7 +70,10 @@ export class QdrantClient {
       undefined,
       timeoutMs,
     );
-    return result.collections.map((collection) => collection.name).sort();
+    return result.collections
+      .map((collection) => collection.name)
+      .filter((name) => name !== SCRATCH_COLLECTION)
+      .sort();
   }
 
   collection(name: string): Promise<CollectionInfo> {

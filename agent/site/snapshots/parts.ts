@@ -45,6 +45,8 @@ export interface PartStore {
     take: (key: PartKey, body: Readable) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<void>;
+  /** The same from the store alone: nothing that is kept on this machine is used, and nothing is kept. */
+  fetchAfresh: PartStore['fetch'];
   /** Bytes that a fetch would add to what the store keeps on this machine between fetches. */
   room(manifest: Manifest): Promise<number>;
   /** Drops whatever of this site's belongs to none of these publishes. */

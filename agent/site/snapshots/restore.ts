@@ -44,7 +44,7 @@ export type RestoreStep = (typeof RESTORE_STEPS)[number];
 
 export interface RestorePorts {
   readonly qdrant: QdrantClient;
-  readonly staging: Staging;
+  readonly staging: Pick<Staging, 'show'>;
   /** Throws when this site may no longer be written over; asked before every touch. */
   readonly guard: () => void;
   readonly step: (step: RestoreStep) => Promise<void>;
@@ -58,14 +58,7 @@ export async function restore(manifest: Manifest, ports: RestorePorts): Promise<
   guard();
   await freeNames(qdrant, manifest);
   for (const collection of manifest.collections) {
-    guard();
-    await readyCollection(ports, collection, existing.includes(collection.name));
-    await step('collection-ready');
-    await recoverShards(manifest.id, collection, ports);
-    await replicasWhole(collection.name, ports);
-    guard();
-    await restoreIndexes(qdrant, collection);
-    await step('indexes-restored');
+    await restoreCollection(manifest.id, collection, ports, existing.includes(collection.name));
   }
   const published = new Set(manifest.collections.map((collection) => collection.name));
   for (const name of existing) {
@@ -80,6 +73,24 @@ export async function restore(manifest: Manifest, ports: RestorePorts): Promise<
   const differences = await compare(manifest, qdrant);
   if (differences.length > 0) throw new RestoreVerificationError(manifest.id, differences);
   await step('verified');
+}
+
+/** One collection of a publish, with its indexes and without its aliases. */
+export async function restoreCollection(
+  publishId: string,
+  collection: ManifestCollection,
+  ports: RestorePorts,
+  exists = false,
+): Promise<void> {
+  const { qdrant, guard, step } = ports;
+  guard();
+  await readyCollection(ports, collection, exists);
+  await step('collection-ready');
+  await recoverShards(publishId, collection, ports);
+  await replicasWhole(collection.name, ports);
+  guard();
+  await restoreIndexes(qdrant, collection);
+  await step('indexes-restored');
 }
 
 /** A restore that returned without an error proves nothing: count, read and ask. */
@@ -101,7 +112,11 @@ export async function compare(manifest: Manifest, qdrant: QdrantClient): Promise
   return differences;
 }
 
-async function compareCollection(collection: ManifestCollection, qdrant: QdrantClient): Promise<string[]> {
+/** One sentence for each thing that is not as the manifest says. */
+export async function compareCollection(
+  collection: ManifestCollection,
+  qdrant: QdrantClient,
+): Promise<string[]> {
   const { name, pointsMin, pointsMax } = collection;
   const differences: string[] = [];
   const count = await qdrant.count(name);

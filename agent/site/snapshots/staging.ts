@@ -37,14 +37,16 @@ export class Staging {
   /**
    * Shows a part to Qdrant among the shard's snapshots.
    *
+   * @param among the collection that it is to be recovered into, where that has another name
    * @returns its name there, and what takes it away again
    */
   async show(
     publishId: string,
     collection: string,
     shardId: number,
+    among = collection,
   ): Promise<{ name: string; hide(): Promise<void> }> {
-    const folder = join(this.snapshots, collection, 'shards', String(shardId));
+    const folder = join(this.snapshots, among, 'shards', String(shardId));
     await this.makeFolders(folder);
     const name = `${LINK_PREFIX}${publishId}.snapshot`;
     const path = join(folder, name);
@@ -68,7 +70,7 @@ export class Staging {
   /** Brings every part here and checks each; resumes where an earlier try stopped. */
   async fetch(
     manifest: Manifest,
-    parts: PartStore,
+    parts: Pick<PartStore, 'fetch'>,
     onPart: () => Promise<void>,
     signal?: AbortSignal,
   ): Promise<void> {
@@ -114,7 +116,7 @@ export class Staging {
     }
   }
 
-  async requireSpace(manifest: Manifest, parts: PartStore): Promise<void> {
+  async requireSpace(manifest: Manifest, parts: Pick<PartStore, 'room'>): Promise<void> {
     let missing = 0;
     let largest = 0;
     for (const collection of manifest.collections) {

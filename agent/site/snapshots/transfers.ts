@@ -1,7 +1,7 @@
 /** What replication moves: totals for machines, and a line for people while a big one is under way. */
 import type { SiteClock } from '../ports';
 
-export const DIRECTIONS = ['publish', 'apply'] as const;
+export const DIRECTIONS = ['publish', 'apply', 'restore-test'] as const;
 export type Direction = (typeof DIRECTIONS)[number];
 
 export interface Totals {
@@ -16,6 +16,7 @@ export class Transfers {
   private readonly totals: Record<Direction, { bytes: number; seconds: number }> = {
     publish: { bytes: 0, seconds: 0 },
     apply: { bytes: 0, seconds: 0 },
+    'restore-test': { bytes: 0, seconds: 0 },
   };
 
   constructor(

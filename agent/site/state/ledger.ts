@@ -86,6 +86,24 @@ const LedgerState = z.object({
     })
     .nullable()
     .default(null),
+  /** When this site last tested a restore, or began to wait for the first; and what came of it. */
+  restoreTest: z
+    .object({
+      since: z.string(),
+      verdict: z
+        .object({
+          publishId: z.string(),
+          collection: z.string(),
+          result: z.enum(['passed', 'failed']),
+          details: z.array(z.string()).readonly(),
+          points: z.number(),
+          bytes: z.number(),
+          seconds: z.number(),
+        })
+        .nullable(),
+    })
+    .nullable()
+    .default(null),
   /** Since every point here was last found to be the publisher's. */
   digestSame: Anchor.nullable().default(null),
   /** The peer's newest known parity, by which this site judges whether it could take over. */
@@ -111,6 +129,7 @@ const EMPTY: LedgerState = {
   setAside: [],
   basedOn: null,
   digest: null,
+  restoreTest: null,
   digestSame: null,
   peerParity: null,
 };

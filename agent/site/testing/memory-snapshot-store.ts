@@ -73,6 +73,10 @@ export class MemorySnapshotStore implements SnapshotStore, PartStore {
     }
   }
 
+  fetchAfresh(...asked: Parameters<PartStore['fetch']>): Promise<void> {
+    return this.fetch(...asked);
+  }
+
   room(): Promise<number> {
     return Promise.resolve(0);
   }

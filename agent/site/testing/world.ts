@@ -10,6 +10,7 @@ import { QdrantClient } from '../qdrant/client';
 import { Applier, type ApplyStep } from '../snapshots/apply';
 import { SnapshotNames } from '../snapshots/capture';
 import { Publisher, type PublishStep } from '../snapshots/publish';
+import { RestoreTester, type RestoreTesterOptions } from '../snapshots/restore-test';
 import { Rewinder, type RewindStep } from '../snapshots/rewind';
 import { Staging } from '../snapshots/staging';
 import { siteClock } from '../state/clock';
@@ -23,12 +24,17 @@ export const SNAPSHOTS: SiteAgentSpec['snapshots'] = {
   rpoSeconds: 3600,
   history: { allHours: 2, hourlyHours: 48, dailyDays: 31 },
   holdWritesSeconds: 1,
+  restoreTestIntervalHours: 0,
   maxMbitPerSecond: 0,
 };
 export const PARITY: SiteAgentSpec['parity'] = {
   configHash: 'c1',
   modelSha256: 'a'.repeat(64),
   qdrantVersion: '1.18.3',
+};
+
+type TesterOptions = Pick<Partial<RestoreTesterOptions>, 'random' | 'freeMemoryBytes'> & {
+  readonly intervalHours?: number;
 };
 
 export class SiteHalf {
@@ -154,6 +160,23 @@ export class SiteHalf {
       record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
       replaced: (names) => names.forEach((name) => this.digests?.tracker.markWhole(name)),
       step: async (step) => this.rewindStep?.(step),
+    });
+  }
+
+  tester(options: TesterOptions = {}): RestoreTester {
+    const { intervalHours = 24, ...others } = options;
+    const peer = { site: this.site === 'uk' ? 'eu' : 'uk', host: '', addresses: [] };
+    return new RestoreTester({
+      spec: { site: this.site, peer, snapshots: { ...SNAPSHOTS, restoreTestIntervalHours: intervalHours } },
+      store: this.store,
+      parts: this.store,
+      qdrant: this.client,
+      staging: new Staging(join(this.folder, 'snapshots', 'restore-test'), () => Promise.resolve(1e12)),
+      keeper: this.keeper,
+      ledger: this.ledger,
+      clock: siteClock(),
+      record: (kind, detail) => void this.events.push(`${kind}: ${detail}`),
+      ...others,
     });
   }
 

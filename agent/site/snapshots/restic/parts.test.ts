@@ -67,6 +67,23 @@ suite(`parts kept by ${name}`, () => {
     expect(readdirSync(join(uk.root, 'outgoing', '..'))).toEqual(expect.not.arrayContaining(['outgoing']));
   });
 
+  it('fetches one part afresh, using and keeping nothing of what earlier fetches left', async () => {
+    const [shard, other] = [new Shard(), new Shard()];
+    const two = [shard.source(), { ...other.source(), collection: 'others' }];
+    const manifest = await publish('first', two);
+    let bytes = 0;
+    await eu.parts.fetchAfresh(manifest, [KEY], async (key, body) => {
+      expect(key).toEqual(KEY);
+      bytes += (await buffer(body)).length;
+    });
+    expect(bytes).toBe(manifest.collections[0]?.shards[0]?.bytes);
+    const moved = eu.transfers.total('restore-test').bytes;
+    expect(moved).toBeGreaterThan(2_000_000);
+    expect(moved).toBeLessThan(3_000_000);
+    expect(eu.transfers.total('apply').bytes).toBe(0);
+    expect(readdirSync(eu.root)).toEqual([]);
+  });
+
   it('stores a publish without shards', async () => {
     const empty = await publish('empty', []);
     await expect(eu.parts.fetch(empty, [], () => Promise.resolve())).resolves.toBeUndefined();

@@ -79,6 +79,31 @@ export class ResticParts implements PartStore {
     if (first !== undefined) throw first[1];
   }
 
+  async fetchAfresh(
+    { site, snapshot }: Manifest,
+    wanted: readonly PartKey[],
+    take: (key: PartKey, body: Readable) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    if (wanted.length === 0) return;
+    const afresh = join(this.root, 'afresh');
+    await rm(afresh, { recursive: true, force: true });
+    await mkdir(afresh, { recursive: true });
+    try {
+      await this.transfers.measure('restore-test', async (progress) => {
+        const only = wanted.map((key) => folderOf('/', key));
+        const options = { trust: false, only, signal, progress };
+        return { result: undefined, bytes: await this.repository.restore(site, snapshot, afresh, options) };
+      });
+      for (const key of wanted) {
+        signal?.throwIfAborted();
+        await take(key, await packed(folderOf(afresh, key)));
+      }
+    } finally {
+      await rm(afresh, { recursive: true, force: true });
+    }
+  }
+
   async room(manifest: Manifest): Promise<number> {
     let bytes = 0;
     for (const { name, shards } of manifest.collections) {

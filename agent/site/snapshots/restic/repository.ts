@@ -31,6 +31,8 @@ export type Progress = (done: number, total: number) => void;
 export interface RestoreOptions {
   /** Files with the snapshot's size and time are taken for unchanged without being read. */
   readonly trust: boolean;
+  /** Folders of the snapshot; everything when absent. */
+  readonly only?: readonly string[];
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress;
 }
@@ -79,7 +81,7 @@ export class Repository {
     site: string,
     snapshot: string,
     folder: string,
-    { trust, signal, progress = ignore }: RestoreOptions,
+    { trust, only, signal, progress = ignore }: RestoreOptions,
   ): Promise<number> {
     const overwrite = trust ? 'if-changed' : 'always';
     const args = [
@@ -90,7 +92,7 @@ export class Repository {
       folder,
       '--overwrite',
       overwrite,
-      '--delete',
+      ...(only === undefined ? ['--delete'] : only.flatMap((path) => ['--include', path])),
       '--sparse',
     ];
     const messages = await this.restic.run(site, args, { signal, onMessage: reportTo(progress) });
