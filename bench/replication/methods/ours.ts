@@ -25,7 +25,13 @@ export async function publish(input: MethodInput): Promise<void> {
   const publisher = new Publisher({
     spec: {
       site: 'uk',
-      snapshots: { rpoSeconds: 3600, history: HISTORY, holdWritesSeconds: 5, restoreTestIntervalHours: 0, maxMbitPerSecond: 0 },
+      snapshots: {
+        rpoSeconds: 3600,
+        history: HISTORY,
+        holdWritesSeconds: 5,
+        restoreTestIntervalHours: 0,
+        maxMbitPerSecond: 0,
+      },
       parity: PARITY,
     },
     ...{ store, parts, qdrant, ledger },
