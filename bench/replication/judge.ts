@@ -26,8 +26,11 @@ export interface Verdict {
   readonly met: boolean;
 }
 
-/** How many times fewer bytes than the full copy, each way; and how long, over the bounded link, next to it. */
-export const GOALS = { idleBytes: 50, changedBytes: 25, changedSeconds: 1 / 3, firstSeconds: 1 } as const;
+/** How many times fewer bytes than the full copy, each way; how long, over the bounded link, next to it; memory in all. */
+export const GOALS = {
+  ...{ idleBytes: 50, changedBytes: 25, changedSeconds: 1 / 3, firstSeconds: 1 },
+  peakBytes: 256 * 2 ** 20,
+} as const;
 
 export function judge(measured: readonly Measured[]): Verdict[] {
   const links = [...new Set(measured.map(({ link }) => link))];
@@ -39,6 +42,10 @@ export function judge(measured: readonly Measured[]): Verdict[] {
       ...bytesVerdicts(link, of('ours', 'changed'), of('full', 'changed'), '1 % changed', GOALS.changedBytes),
       ...timeVerdict(link, of('ours', 'changed'), of('full', 'changed'), '1 % changed', GOALS.changedSeconds),
       ...timeVerdict(link, of('ours', 'first'), of('full', 'first'), 'first copy', GOALS.firstSeconds),
+      ...memoryVerdict(
+        link,
+        PHASES.flatMap((phase) => of('ours', phase) ?? []),
+      ),
     ];
   });
 }
@@ -60,6 +67,20 @@ function bytesVerdicts(
     got: `${ratio.toFixed(0)} ×`,
     met: ratio >= goal,
   }));
+}
+
+/** Of the largest step of any phase. */
+function memoryVerdict(link: string, ours: readonly Measured[]): Verdict[] {
+  if (ours.length === 0) return [];
+  const peak = Math.max(...ours.map(({ peakBytes }) => peakBytes));
+  const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
+  return [
+    {
+      goal: `${link}: less than ${mib(GOALS.peakBytes)} of memory`,
+      got: mib(peak),
+      met: peak < GOALS.peakBytes,
+    },
+  ];
 }
 
 /** Promised for the bounded link: on one machine's memory a copy costs no time. */

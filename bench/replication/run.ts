@@ -105,6 +105,7 @@ class Comparison {
     const reads = phase === 'first' ? null : await this.startReads(standby);
     let seconds = 0;
     let peakBytes = 0;
+    const parts: string[] = [];
     for (const { step, place } of STEPS[method]) {
       const told = await runStep(
         this.network,
@@ -114,11 +115,12 @@ class Comparison {
       );
       seconds += told.seconds;
       peakBytes = Math.max(peakBytes, told.peakBytes);
+      parts.push(`${step} ${told.seconds.toFixed(1)} s, ${Math.round(told.peakBytes / 2 ** 20)} MiB`);
     }
     const unreadable = reads === null ? 0 : (await reads()).unreadableSeconds;
     const after = await this.bytes();
     await this.check(method, standby);
-    progress(`${link.title}, ${phase}, ${METHOD_TITLES[method]}: ${seconds.toFixed(1)} s`);
+    progress(`${link.title}, ${phase}, ${METHOD_TITLES[method]}: ${parts.join('; ')}`);
     return {
       ...{ link: link.title, capped: link.mbitPerSecond !== null, phase, method, seconds, peakBytes },
       primaryBytes: after.uk - before.uk,

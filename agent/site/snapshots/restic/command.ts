@@ -59,10 +59,13 @@ export interface RunOptions {
 /** Enough for the reason, however many files suffer from it. */
 const SAID_BYTES = 16_000;
 
+/** With restic's five it holds half as much again in memory while it sends, and is no faster at 200 Mbit/s. */
+const CONNECTIONS = ['-o', 's3.connections=2'];
+
 /** Together with the agent's own it stays below 256 MiB; half of the processors are left to those who serve. */
 const ENVIRONMENT = {
   PATH: '/usr/local/bin:/usr/bin:/bin',
-  GOMEMLIMIT: '96MiB',
+  GOMEMLIMIT: '64MiB',
   GOGC: '20',
   GOMAXPROCS: String(Math.max(1, availableParallelism() >> 1)),
   RESTIC_PROGRESS_FPS: '1',
@@ -120,7 +123,7 @@ export class Restic {
     return [
       ...['--repo', `s3:${endpoint.replace(/\/$/, '')}/${bucket}/${site}/restic`],
       ...['--password-file', keyFile, '--cache-dir', cacheFolder, '--json', '--retry-lock', '1m'],
-      ...['-o', 's3.bucket-lookup=path', '-o', `s3.region=${region}`],
+      ...['-o', 's3.bucket-lookup=path', '-o', `s3.region=${region}`, ...CONNECTIONS],
       ...(caFile === undefined ? [] : ['--cacert', caFile]),
       ...(kibPerSecond === 0
         ? []
