@@ -25,6 +25,7 @@ describe('the goals', () => {
     expect(verdicts.map(({ got, met }) => [got, met])).toEqual([
       ['30 ×', false],
       ['60 ×', true],
+      ['100 MiB', true],
     ]);
   });
 
@@ -41,12 +42,19 @@ describe('the goals', () => {
       '1 % changed: 25 × fewer bytes than full, to the standby true',
       '1 % changed: at most 0.33 of the time of full false',
       'first copy: at most as long as full true',
+      '200 Mbit/s each way: less than 256 MiB of memory true',
     ]);
-    expect(of(false)).toHaveLength(2);
+    expect(of(false)).toHaveLength(3);
+  });
+
+  it('hold the largest step of all phases to the memory, the first copy too', () => {
+    const [verdict] = judge([measured({ phase: 'first', peakBytes: 256 * 2 ** 20 }), measured({})]);
+    expect(verdict).toMatchObject({ got: '256 MiB', met: false });
   });
 
   it('say nothing of what was not measured', () => {
-    expect(judge([measured({})])).toEqual([]);
+    expect(judge([full({})])).toEqual([]);
+    expect(judge([measured({})])).toHaveLength(1);
   });
 });
 
