@@ -33,7 +33,12 @@ export interface TestRestic {
 export function testRestic(
   site: string,
   store: { readonly endpoint: string; readonly bucket: string },
-  options: { readonly program: string; readonly root?: string; readonly key?: string },
+  options: {
+    readonly program: string;
+    readonly root?: string;
+    readonly key?: string;
+    readonly maxMbitPerSecond?: number;
+  },
 ): TestRestic {
   const folder = mkdtempSync(join(scratchFolder(), `restic-${site}-`));
   const keyFile = join(folder, 'repository-key');
@@ -45,7 +50,7 @@ export function testRestic(
     program: options.program,
     keyFile,
     cacheFolder: join(folder, 'cache'),
-    maxMbitPerSecond: 0,
+    maxMbitPerSecond: options.maxMbitPerSecond ?? 0,
   });
   const root = options.root ?? join(folder, 'parts');
   const repository = new Repository(restic, site);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   mkdirSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -9,10 +10,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
 import { buffer } from 'node:stream/consumers';
 import { Versitygw, findVersitygw } from '../../../lease/testing/versitygw';
 import { findRestic, testRestic, type TestRestic } from '../../testing/restic';
+import { eventually } from '../../testing/two-sites';
 import { scratchFolder } from '../../testing/scratch';
 import { HashingTransform } from '../hashing';
 import type { Manifest } from '../manifest';
@@ -37,6 +41,8 @@ suite(`parts kept by ${name}`, () => {
   let server: Versitygw;
   let bucket: string;
   let buckets = 0;
+  let at: { endpoint: string; bucket: string };
+  let line: Line | null = null;
   let uk: TestRestic;
   let eu: TestRestic;
 
@@ -44,12 +50,14 @@ suite(`parts kept by ${name}`, () => {
     server = await Versitygw.start(versitygw ?? '');
   });
   afterAll(() => server.stop());
+  afterEach(() => line?.close());
   beforeEach(async () => {
+    line = null;
     bucket = `parts-${(buckets += 1)}`;
     await server.makeBucket(bucket);
-    const at = (site: string) =>
-      testRestic(site, { endpoint: server.endpoint, bucket }, { program: restic ?? '' });
-    [uk, eu] = [at('uk'), at('eu')];
+    at = { endpoint: server.endpoint, bucket };
+    const of = (site: string) => testRestic(site, at, { program: restic ?? '' });
+    [uk, eu] = [of('uk'), of('eu')];
   });
 
   it('brings a publish to another site, and the next one over it', async () => {
@@ -101,6 +109,41 @@ suite(`parts kept by ${name}`, () => {
     expect(await fetched(eu, await publish('second', [shard.source()]))).toBe('whole');
   });
 
+  it('sends what was sent before a kill no second time', async () => {
+    const big = new Shard(60_000_000);
+    const slow = testRestic('uk', at, { program: restic ?? '', maxMbitPerSecond: 80 });
+    const cut = slow.parts.put('cut', [big.source()]);
+    void cut.catch(() => undefined);
+    const packs = () => (existsSync(server.pathOf(bucket, 'uk/restic/data')) ? stored('data').length : 0);
+    // Two are sent at a time: of three one has gone through.
+    await eventually('a pack is at the store', () => packs() >= 3);
+    killChildren('restic');
+    await expect(cut).rejects.toMatchObject({ code: 'REPOSITORY_FAILED' });
+    // As the next process does, by the mark on disk.
+    await slow.parts.put('whole', [big.source()]);
+    expect(slow.transfers.total('publish').bytes).toBeLessThan(48_000_000);
+    expect(await fetched(eu, await publish('third', [big.source()]))).toBe('whole');
+  });
+
+  it('fetches what came before a cut no second time', async () => {
+    const big = new Shard(40_000_000);
+    const manifest = await publish('first', [big.source()]);
+    line = await Line.to(Number(new URL(server.endpoint).port));
+    const over = { ...at, endpoint: line.endpoint };
+    const slow = testRestic('eu', over, { program: restic ?? '', maxMbitPerSecond: 80 });
+    const stop = new AbortController();
+    const cut = slow.parts.fetch(manifest, [KEY], () => Promise.resolve(), stop.signal);
+    void cut.catch(() => undefined);
+    const incoming = join(slow.root, 'incoming', 'my%20docs', '0', 'big');
+    // Room for all of it is made at once: what is there is told by what it holds.
+    await eventually('half of it came', () => existsSync(incoming) && big.shareIn(incoming) > 0.5);
+    stop.abort(new Error('the line was cut'));
+    await expect(cut).rejects.toThrow('the line was cut');
+    const cameBefore = line.bytes;
+    expect(await fetched(slow, manifest)).toBe('whole');
+    expect(line.bytes - cameBefore).toBeLessThan(25_000_000);
+  });
+
   it('gives up on a part that stays wrong, with the refusal', async () => {
     const manifest = await publish('first', [new Shard().source()]);
     const refuse = () => Promise.reject(new PartCorruptError('no'));
@@ -137,7 +180,7 @@ suite(`parts kept by ${name}`, () => {
     await publish('first', [shard.source()]);
     for (const index of stored('index')) truncateSync(index);
     // A site that has no copy of the index in its cache.
-    uk = testRestic('uk', { endpoint: server.endpoint, bucket }, { program: restic ?? '' });
+    uk = testRestic('uk', at, { program: restic ?? '' });
     expect(await fetched(eu, await publish('second', [shard.source()]))).toBe('whole');
   });
 
@@ -149,7 +192,6 @@ suite(`parts kept by ${name}`, () => {
 
   it('says that a key is wrong rather than making another repository', async () => {
     await publish('first', [new Shard().source()]);
-    const at = { endpoint: server.endpoint, bucket };
     const stranger = testRestic('uk', at, { program: restic ?? '', key: 'other' });
     await expect(stranger.parts.put('second', [])).rejects.toMatchObject({ code: 'REPOSITORY_KEY' });
   });
@@ -196,16 +238,58 @@ suite(`parts kept by ${name}`, () => {
   }
 });
 
+/** Between a site and the store, counting what comes. */
+class Line {
+  bytes = 0;
+  private readonly server = createServer((near) => {
+    const far = connect(this.port, '127.0.0.1');
+    far.on('data', (chunk) => (this.bytes += chunk.length));
+    for (const end of [near, far]) end.on('error', () => (near.destroy(), far.destroy()));
+    near.pipe(far).pipe(near);
+  });
+
+  private constructor(private readonly port: number) {}
+
+  static async to(port: number): Promise<Line> {
+    const line = new Line(port);
+    await new Promise<void>((resolve) => line.server.listen(0, '127.0.0.1', resolve));
+    return line;
+  }
+
+  get endpoint(): string {
+    const address = this.server.address();
+    return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+}
+
+/** SIGKILL to what this process has started by that name. */
+function killChildren(name: string): void {
+  execFileSync('pkill', ['-KILL', '--parent', String(process.pid), '--exact', name]);
+}
+
 /** A shard's files, which it packs as Qdrant would. */
 class Shard {
   readonly folder = mkdtempSync(join(scratchFolder(), 'shard-'));
   readonly time = new Date('2026-01-02T03:04:05Z');
 
-  constructor() {
+  constructor(bytes = 2_000_000) {
     mkdirSync(join(this.folder, 'segments'));
     this.write('segments/one', randomBytes(300_000));
-    this.write('big', randomBytes(2_000_000));
+    this.write('big', randomBytes(bytes));
     this.write('small', 'content');
+  }
+
+  /** How much of the large file another one has, in its place. */
+  shareIn(path: string): number {
+    const [own, other] = [readFileSync(join(this.folder, 'big')), readFileSync(path)];
+    let same = 0;
+    for (let at = 0; at < own.length; at += 4096)
+      if (own.subarray(at, at + 4096).equals(other.subarray(at, at + 4096))) same += 1;
+    return (same * 4096) / own.length;
   }
 
   change(): void {

@@ -50,14 +50,24 @@ export class ResticParts implements PartStore {
       });
       // A publish without a shard is a snapshot too, and restic refuses empty ones.
       await writeFile(join(outgoing, 'publish'), `${publishId}\n`);
-      const snapshot = await this.transfers.measure('publish', async (progress) => {
-        const backup = await this.repository.backup(outgoing, publishId, progress);
-        return { result: backup.snapshot, bytes: backup.bytesAdded };
-      });
+      const snapshot = await this.send(outgoing, publishId);
       return { snapshot, parts };
     } finally {
       await rm(outgoing, { recursive: true, force: true });
     }
+  }
+
+  /** What one that was cut short had sent is found and not sent again. */
+  private async send(outgoing: string, publishId: string): Promise<string> {
+    const unfinished = join(this.root, 'unfinished');
+    if (await exists(unfinished)) await this.repository.adopt();
+    await writeFile(unfinished, `${publishId}\n`);
+    const snapshot = await this.transfers.measure('publish', async (progress) => {
+      const backup = await this.repository.backup(outgoing, publishId, progress);
+      return { result: backup.snapshot, bytes: backup.bytesAdded };
+    });
+    await rm(unfinished);
+    return snapshot;
   }
 
   async fetch(
@@ -152,11 +162,18 @@ export class ResticParts implements PartStore {
   }
 }
 
-async function packed(folder: string): Promise<Readable> {
+async function exists(path: string): Promise<boolean> {
   try {
-    await access(folder);
+    await access(path);
+    return true;
   } catch (error) {
-    if (!isNoSuchFile(error)) throw error;
+    if (isNoSuchFile(error)) return false;
+    throw error;
+  }
+}
+
+async function packed(folder: string): Promise<Readable> {
+  if (!(await exists(folder))) {
     throw new PartCorruptError(`${folder} is not in what was stored. Publish again from the active site.`);
   }
   return packCanonically(folder);

@@ -120,7 +120,17 @@ export class Repository {
     }
   }
 
-  /** Strikes from the index what is not there any more: a backup stores whatever the index does not list. */
+  /** A backup that was cut short has left packs that no index lists: from now on they count as stored. */
+  async adopt(): Promise<void> {
+    try {
+      await this.unlock();
+      await this.mend();
+    } catch (error) {
+      if (!(error instanceof RepositoryMissingError)) throw error;
+    }
+  }
+
+  /** Strikes from the index what is not there any more, and adds what it lacks: a backup stores whatever the index does not list. */
   private async mend(): Promise<void> {
     await this.restic.run(this.site, ['repair', 'index']);
   }
