@@ -40,6 +40,7 @@ const spec = {
     restoreTestIntervalHours: 0,
     maxMbitPerSecond: 500,
   },
+  drillIntervalDays: 0,
   restic: { kind: 'path' as const, path: '/opt/restic' },
   parity: { configHash: 'h', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
   inference: { port: 8000, modelName: 'tiny', startTimeoutSeconds: 600 },

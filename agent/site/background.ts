@@ -1,5 +1,6 @@
 /** What the daemon does by itself between requests: keeps ages and versions known, cleans up, resumes. */
 import type { SiteAgentSpec } from '../../infra/contract/site-spec';
+import type { Drills } from './drills';
 import { SkippedError, messageOf } from './errors';
 import type { Operations } from './operations';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from './ports';
@@ -25,6 +26,7 @@ export interface BackgroundOptions {
   readonly operations: Operations;
   readonly publisher: Pick<Publisher, 'removeLeftovers'>;
   readonly tester: Pick<RestoreTester, 'isDue' | 'beginToWait' | 'clean'>;
+  readonly drills: Pick<Drills, 'beginToWait'>;
   readonly staging: Pick<Staging, 'sweep'>;
   /** Finds the newest heartbeat in this site's data. */
   readonly lookForHeartbeat?: () => Promise<void>;
@@ -99,6 +101,7 @@ export class Background {
     await this.attempt('ages', () => this.refreshAges());
     await this.attempt('heartbeat', () => this.lookForHeartbeat());
     await this.attempt('leftovers', () => this.cleanOnce());
+    await this.attempt('drills', () => this.options.drills.beginToWait());
     await this.attempt('restore-test', () => this.testRestore());
     // In the background, for the same reason as the first publish.
     void this.attempt('resume', () => this.resumeOnce());

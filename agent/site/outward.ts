@@ -30,6 +30,7 @@ export interface OutwardOptions {
     | 'unmergedWrites'
     | 'heartbeat'
     | 'restoreTest'
+    | 'drill'
   >;
   readonly clock: SiteClock;
   readonly logger: Logger;
@@ -94,7 +95,7 @@ export class Outward {
 
   private makeAlerts(spec: NonNullable<SiteAgentSpec['alerts']>): Alerts {
     const { keeper, view, clock, logger, credentials, alertsPath } = this.options;
-    const { site, siteHost, snapshots, canary } = this.options.spec;
+    const { site, siteHost, snapshots, canary, drillIntervalDays } = this.options.spec;
     const senders: Partial<Record<AlertTargetKind, AlertSender>> = {};
     for (const target of spec.targets) {
       const secret = needed(credentials.alerts?.[target.kind], `alerts to ${target.kind}`);
@@ -126,6 +127,8 @@ export class Outward {
         unmergedWrites: view.unmergedWrites(),
         heartbeat: view.heartbeat(),
         restoreTest: view.restoreTest(),
+        drill: view.drill(),
+        drillIntervalDays,
         restoreTestIntervalHours: snapshots.restoreTestIntervalHours,
         dnsRecord: this.dnsRecord?.view(),
         proposal: keeper.switching().proposal,

@@ -5,6 +5,7 @@ import {
   type CanaryStatus,
   type DigestStatus,
   type DivergedSummary,
+  type DrillStatus,
   type Health,
   type HeartbeatStatus,
   type PromotableResponse,
@@ -53,6 +54,7 @@ export interface SiteViewOptions {
   /** Undefined where there is none. */
   readonly heartbeat: () => HeartbeatStatus | undefined;
   readonly restoreTest: () => RestoreTestStatus;
+  readonly drill: () => DrillStatus;
   readonly record: RecordEvent;
 }
 
@@ -177,6 +179,7 @@ export class SiteView {
       digest: this.options.digest(),
       diverged: this.options.diverged(),
       restoreTest: this.restoreTest(),
+      drill: this.drill(),
       ...(heartbeat === undefined ? {} : { heartbeat }),
       ...this.options.outward?.(),
       events: this.options.events(),
@@ -200,6 +203,10 @@ export class SiteView {
 
   restoreTest(): RestoreTestStatus {
     return this.options.restoreTest();
+  }
+
+  drill(): DrillStatus {
+    return this.options.drill();
   }
 
   holds(): boolean {

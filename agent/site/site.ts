@@ -21,6 +21,7 @@ import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
 import { Digests } from './digest/digests';
 import { Diverged } from './diverged/diverged';
+import { Drills } from './drills';
 import { LoopbackGatewayWriter } from './diverged/gateway-writer';
 import { namesCollection } from './gateway/allow-list';
 import { WriteGate } from './gateway/write-gate';
@@ -251,6 +252,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock,
     record,
   });
+  const drills = new Drills(ledger, clock, record);
   const isApplying = (): boolean => applier.isTouching || rewinder.isUnderWay;
   const reports = new ServerReports(clock, REPORT_FRESH_INTERVALS * spec.canary.intervalSeconds * 1000);
   const engineRestart = await engineRestartOf({ spec, folders, clock, record });
@@ -292,6 +294,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     operations,
     publisher,
     tester,
+    drills,
     staging,
     lookForHeartbeat: () => heartbeat.look(),
     record,
@@ -316,6 +319,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     diverged: () => ledger.state.setAside,
     heartbeat: () => heartbeat.status(),
     restoreTest: () => tester.status(),
+    drill: () => drills.status(),
     record,
   });
   const outward: Outward = new Outward({
@@ -340,6 +344,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   outward.measure(metrics.registry);
   digests.measure(metrics.registry);
   heartbeatMetrics(metrics.registry, () => heartbeat.status());
+  drills.measure(metrics.registry);
   restoreTestMetrics(metrics.registry, () => tester.status());
   const gateway = new WriteGateway({
     site: spec.site,
@@ -378,6 +383,7 @@ export async function startSite(options: SiteOptions): Promise<Site> {
         digests: digests.digester,
         diverged: diverged.archive,
         merge: (request) => diverged.merge(request),
+        drilled: (request) => drills.drilled(request),
         metrics: async () => ({ status: 200, text: await metrics.text() }),
       }),
       ...(leadership === undefined

@@ -184,7 +184,9 @@ export const ConfigSchema = z.strictObject({
   holdWritesSeconds: seconds(1, 60).default(5),
   replicationMaxMbitPerSecond: wholeNumber('Mbit/s', 0, 100_000).default(500),
 
-  // Objectives, checked at preview.
+  // Objectives.
+  drillIntervalDays: wholeNumber('days', 0, 366).default(100),
+  // Checked at preview.
   rtoSeconds: seconds(1).default(300),
   rpoSeconds: seconds(1).default(3600),
   monthlyCostsUsd: z

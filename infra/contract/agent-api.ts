@@ -118,6 +118,7 @@ export interface AgentEvent {
     | 'applied'
     | 'apply-failed'
     | 'restore-tested'
+    | 'drilled'
     | 'alert'
     | 'switch-step';
   readonly detail: string;
@@ -264,6 +265,13 @@ export interface RestoreTestStatus {
   readonly ageSeconds: number | null;
 }
 
+/** The newest drill that the operator's command told of. */
+export interface DrillStatus {
+  readonly last: { readonly id: string; readonly scenario: string; readonly passed: boolean } | null;
+  /** Since then; without one, since this site first waited for one. Null when its clock was set back. */
+  readonly ageSeconds: number | null;
+}
+
 /** Mode veto: a switch that waits for somebody to say no. */
 export interface ProposalStatus {
   readonly kind: 'claim' | 'handover';
@@ -325,6 +333,7 @@ export interface StatusResponse {
   readonly digest?: DigestStatus;
   readonly heartbeat?: HeartbeatStatus;
   readonly restoreTest?: RestoreTestStatus;
+  readonly drill?: DrillStatus;
   /** What this site had set aside, newest last. */
   readonly diverged?: readonly DivergedSummary[];
   /** Absent where DNS follows readiness by itself. */
@@ -358,6 +367,12 @@ export const MAX_VETO_SECONDS = 86_400;
 export interface ReprotectRequest {
   readonly by: string;
   readonly reason: string;
+}
+/** Body of POST /failover/drilled (to every site): a drill has ended. → DrillStatus */
+export interface DrilledRequest {
+  readonly id: string;
+  readonly scenario: string;
+  readonly passed: boolean;
 }
 /** Answer of promote and switch. */
 export interface SwitchResponse {

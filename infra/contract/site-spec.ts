@@ -243,6 +243,8 @@ export const SiteAgentSpec = z.strictObject({
     /** Bound on what a publish sends and, separately, on what an apply receives; 0 is none. */
     maxMbitPerSecond: z.number().int().nonnegative().default(500),
   }),
+  /** Longest between two drills before somebody is told; 0 never. */
+  drillIntervalDays: z.number().nonnegative().default(100),
   /** The backup engine that keeps the publishes. */
   restic: ArtifactSpec,
   /** What must be the same on both sites before one may take over from the other. */

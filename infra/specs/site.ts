@@ -205,6 +205,7 @@ function agentSpec(
       holdWritesSeconds: settings.holdWritesSeconds,
       maxMbitPerSecond: settings.replicationMaxMbitPerSecond,
     },
+    drillIntervalDays: settings.drillIntervalDays,
     restic: artifactSpec({
       artifact: settings.resticArtifact,
       sha256: settings.resticArtifactSha256,

@@ -18,6 +18,7 @@ import { writeReport } from '../drill/report/write';
 import { runDrill } from '../drill/run';
 import { SCENARIOS, scenarioNamed, type Scenario } from '../drill/scenarios';
 import { passed, runSeries, type Drilled } from '../drill/series';
+import { tellSites } from '../drill/tell';
 
 /** In place of a scenario's name. */
 const ALL = 'all';
@@ -146,6 +147,7 @@ async function drillOne(ports: DrillPorts, options: DrillOptions, folder: string
   const measures = measure(record);
   const files = await writeReport(folder, record, measures);
   process.stdout.write(`${renderResult(record, measures)}\n\n${files.json}\n${files.html}\n`);
+  await tellSites(ports, record, measures.passed && error === null);
   return { record, measures, error };
 }
 

@@ -5,6 +5,7 @@ import type {
   DivergedPageResponse,
   DivergedResponse,
   DivergedSummary,
+  DrilledRequest,
   MergeRequest,
   MergeResponse,
   PromotableResponse,
@@ -51,6 +52,7 @@ export interface SitePort {
   divergedPage(request: DivergedPageRequest): Promise<DivergedPageResponse>;
   divergedMerged(request: DivergedMergedRequest): Promise<void>;
   merge(request: MergeRequest): Promise<MergeResponse>;
+  drilled(request: DrilledRequest): Promise<void>;
 }
 
 const LOOK_TIMEOUT_MS = 5_000;
@@ -152,6 +154,10 @@ export class SiteClient implements SitePort {
 
   async divergedMerged(request: DivergedMergedRequest): Promise<void> {
     this.read<unknown>(await this.ask('POST', '/failover/diverged/merged', LOOK_TIMEOUT_MS, request), 200);
+  }
+
+  async drilled({ id, scenario, passed }: DrilledRequest): Promise<void> {
+    this.read(await this.ask('POST', '/failover/drilled', LOOK_TIMEOUT_MS, { id, scenario, passed }), 200);
   }
 
   async merge(request: MergeRequest): Promise<MergeResponse> {

@@ -35,6 +35,7 @@ export function renderOverview(overview: Overview): string {
     ...losses(overview),
     ...overview.sites.flatMap(measuredLoss),
     ...overview.sites.flatMap(setAside),
+    ...overview.sites.flatMap(lastDrill),
     '',
     overview.findings.length === 0
       ? 'Steady: one site is active and the other can take over.'
@@ -123,6 +124,15 @@ function digest({ status }: SiteView): string {
   if (seen.comparing) return 'comparing';
   if (seen.verdict === null) return 'not compared';
   return `${seen.verdict.result}${seen.sameAgeSeconds === null ? '' : ` (${duration(seen.sameAgeSeconds)} ago)`}`;
+}
+
+/** The holder's word; told only when there is something to do. */
+function lastDrill({ status }: SiteView): string[] {
+  if (status?.drill === undefined || !isHolding(status)) return [];
+  const { last, ageSeconds } = status.drill;
+  if (last === null) return ['drill    none yet: `failover drill planned-switch`'];
+  const ago = ageSeconds === null ? '' : `, ${duration(ageSeconds)} ago`;
+  return [`drill    ${last.scenario} ${last.passed ? 'passed' : 'did not pass'}${ago}`];
 }
 
 /** Of the site that stands by; on the other none is made. */

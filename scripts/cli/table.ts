@@ -19,5 +19,6 @@ export function duration(seconds: number | null | undefined): string {
   if (Math.abs(seconds) < 100) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 6000) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
+  if (whole >= 172_800) return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`;
 }

@@ -75,6 +75,7 @@ export class FakeSite {
   }
 
   readonly vetoes: unknown[] = [];
+  readonly drills: unknown[] = [];
   /** What only this site had when it was overwritten, and the lines that say it. */
   setAside: { summary: DivergedSummary; lines: string[] }[] = [];
 

@@ -195,6 +195,9 @@ export class FakeWorld implements FaultPort {
         this.copyToPeer(peer, site);
         site.state = 'standby';
         return [200, site.applied];
+      case 'drilled':
+        site.drills.push(body);
+        return [200, {}];
       case 'veto':
         site.vetoes.push(body);
         return [200, { mode: 'veto' }];

@@ -113,6 +113,7 @@ export function aSpec(site: string, peer: string, change: Partial<SiteAgentSpec>
       restoreTestIntervalHours: 0,
       maxMbitPerSecond: 0,
     },
+    drillIntervalDays: 0,
     restic: { kind: 'path', path: '/opt/restic' },
     parity: { configHash: 'c', modelSha256: 'a'.repeat(64), qdrantVersion: '1.18.3' },
     inference: { port: 8000, modelName: 'm', startTimeoutSeconds: 600 },

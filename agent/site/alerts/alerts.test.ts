@@ -48,6 +48,8 @@ const WELL: Facts = {
   heartbeat: undefined,
   restoreTest: { verdict: null, ageSeconds: 0 },
   restoreTestIntervalHours: 24,
+  drill: { last: null, ageSeconds: 0 },
+  drillIntervalDays: 100,
   dnsRecord: undefined,
   proposal: undefined,
 };

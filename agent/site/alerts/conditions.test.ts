@@ -21,6 +21,8 @@ const WELL: AlertFacts = {
   heartbeat: undefined,
   restoreTest: { verdict: null, ageSeconds: 0 },
   restoreTestIntervalHours: 24,
+  drill: { last: null, ageSeconds: 0 },
+  drillIntervalDays: 100,
   leaseAlerts: new Map(),
   dnsRecord: undefined,
   proposal: undefined,
@@ -41,6 +43,7 @@ const TESTED = {
   ...{ publishId: '0000000003-20261101T000000Z-aaaa', collection: 'docs', result: 'passed' as const },
   ...{ details: [], points: 50, bytes: 1000, seconds: 2 },
 };
+const DRILL = { id: '20261101T000000Z-planned-switch', scenario: 'planned-switch', passed: true };
 const DNS = {
   name: 'api.example.com',
   detail: 'no answer',
@@ -49,6 +52,38 @@ const DNS = {
 };
 const brief = (facts: AlertFacts) =>
   conditionsOf(facts).map(({ key, severity, afterSeconds }) => `${key} ${severity} ${afterSeconds}`);
+
+it.each<[string, AlertFacts, string[]]>([
+  ['was drilled a quarter ago', { ...WELL, drill: { last: DRILL, ageSeconds: 92 * DAY } }, []],
+  [
+    'was last drilled long ago',
+    { ...WELL, drill: { last: DRILL, ageSeconds: 100 * DAY + 1 } },
+    ['drill-overdue warning 0'],
+  ],
+  [
+    'never was drilled',
+    { ...WELL, drill: { last: null, ageSeconds: 101 * DAY } },
+    ['drill-overdue warning 0'],
+  ],
+  [
+    'cannot say when it was',
+    { ...WELL, drill: { last: DRILL, ageSeconds: null } },
+    ['drill-overdue warning 0'],
+  ],
+  [
+    'did not pass its last drill',
+    { ...WELL, drill: { last: { ...DRILL, passed: false }, ageSeconds: 5 } },
+    ['drill-failed error 0'],
+  ],
+  ['does not hold the lease', { ...STANDBY, drill: { last: null, ageSeconds: 999 * DAY } }, []],
+  [
+    'is not to be drilled',
+    { ...WELL, drillIntervalDays: 0, drill: { last: null, ageSeconds: 999 * DAY } },
+    [],
+  ],
+])('tells of drills where a site %s', (_what, facts, expected) => {
+  expect(brief(facts)).toEqual(expected);
+});
 
 it('says nothing of a pair that is well', () => {
   expect(conditionsOf(WELL)).toEqual([]);

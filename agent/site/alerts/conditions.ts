@@ -5,6 +5,7 @@ import {
   type AlertSeverity,
   type CanaryPart,
   type DnsRecordStatus,
+  type DrillStatus,
   type Health,
   type HeartbeatStatus,
   type PromotableResponse,
@@ -48,6 +49,8 @@ export interface AlertFacts {
   readonly heartbeat: HeartbeatStatus | undefined;
   readonly restoreTest: RestoreTestStatus;
   readonly restoreTestIntervalHours: number;
+  readonly drill: DrillStatus;
+  readonly drillIntervalDays: number;
   /** Codes that the lease keeper alerts of at this moment, with what it said. */
   readonly leaseAlerts: ReadonlyMap<string, string>;
   readonly dnsRecord: DnsRecordStatus | undefined;
@@ -79,6 +82,7 @@ export function conditionsOf(facts: AlertFacts): readonly Condition[] {
     ...engineRestarts(facts),
     ...replicationConditions(facts),
     ...dns(facts),
+    ...drills(facts),
   ];
 }
 
@@ -214,6 +218,19 @@ function engineRestarts({ site, engineRestarts: { inLastHour, perHour } }: Alert
   if (perHour === 0 || inLastHour < perHour) return [];
   const summary = `the engine of ${site} has had all ${perHour} restarts of this hour`;
   return [now('engine-restarts', 'error', summary, 'Why it sticks: `journalctl -u failover-vllm`.')];
+}
+
+/** A failover that nobody tests is theatre. Told by the holder, so that it is told once. */
+function drills({ holds, drill: { last, ageSeconds }, drillIntervalDays: days }: AlertFacts): Condition[] {
+  if (!holds) return [];
+  if (last?.passed === false) {
+    const detail =
+      'It missed an objective, or was stopped: its report says which. Mend that, then drill again.';
+    return [now('drill-failed', 'error', `the last drill, ${last.id}, did not pass`, detail)];
+  }
+  if (days === 0 || (ageSeconds !== null && ageSeconds <= days * 86_400)) return [];
+  const detail = '`failover drill planned-switch`, announced, in an hour with little traffic.';
+  return [now('drill-overdue', 'warning', `no drill for more than ${days} days`, detail)];
 }
 
 function dns({ site, dnsRecord }: AlertFacts): Condition[] {

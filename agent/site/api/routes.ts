@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   MAX_VETO_SECONDS,
   MERGE_POLICIES,
+  type DrilledRequest,
+  type DrillStatus,
   type MergeRequest,
   type MergeResponse,
   type PromiseResponse,
@@ -39,6 +41,11 @@ const DivergedMerged = Person.extend({
 const Merge = Person.extend({ lines: z.array(z.string()), policy, first: z.boolean() });
 /** A page of lines, each quoted once more, and one that is longer than a page. */
 const MERGE_BYTES = 64 * 1024 * 1024;
+const Drilled = z.object({
+  id: z.string().min(1).max(200),
+  scenario: z.string().min(1).max(100),
+  passed: z.boolean(),
+});
 const Nothing = z.unknown();
 
 export interface RouteOptions {
@@ -52,6 +59,7 @@ export interface RouteOptions {
   readonly digests: Pick<Digester, 'doubted'>;
   readonly diverged: Pick<DivergedArchive, 'list' | 'page' | 'merged'>;
   readonly merge: (request: MergeRequest) => Promise<MergeResponse>;
+  readonly drilled: (request: DrilledRequest) => Promise<DrillStatus>;
 }
 
 export function routes(options: RouteOptions): Route[] {
@@ -87,6 +95,7 @@ export function routes(options: RouteOptions): Route[] {
     post('/failover/restore-test', 'operator', Nothing, async () => ok(await operations.testRestore())),
     post('/failover/publish', 'operator', Nothing, async () => ok(await operations.publish())),
     post('/failover/apply', 'operator', Nothing, async () => ok(await operations.apply())),
+    post('/failover/drilled', 'operator', Drilled, async (body) => ok(await options.drilled(body))),
     post('/failover/diverged', 'operator', Nothing, () => ok({ diverged: options.diverged.list() })),
     post('/failover/diverged/page', 'operator', DivergedPage, async (body) =>
       ok(await options.diverged.page(body.epoch, body.offset)),

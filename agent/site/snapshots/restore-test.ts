@@ -16,6 +16,7 @@ import { compareDigests } from '../digest/compare';
 import { SkippedError, messageOf } from '../errors';
 import { heldEpoch, type KeeperPort, type RecordEvent, type SiteClock } from '../ports';
 import { QdrantUnreachableError, type QdrantClient } from '../qdrant/client';
+import { wallAgeSeconds } from '../state/age';
 import type { Ledger } from '../state/ledger';
 import { catalogue } from './catalogue';
 import type { Manifest, ManifestCollection } from './manifest';
@@ -88,9 +89,7 @@ export class RestoreTester {
     const { ledger, clock } = this.options;
     const { restoreTest } = ledger.state;
     if (restoreTest === null) return { verdict: null, ageSeconds: 0 };
-    // By the wall: it must survive reboots, and a day is not told wrong by much. A clock that was set back says nothing.
-    const ageSeconds = (Date.parse(clock.wallIso()) - Date.parse(restoreTest.since)) / 1000;
-    return { verdict: restoreTest.verdict, ageSeconds: ageSeconds < 0 ? null : ageSeconds };
+    return { verdict: restoreTest.verdict, ageSeconds: wallAgeSeconds(restoreTest.since, clock) };
   }
 
   /** A test under way ends at once; what it left is removed behind its back. */

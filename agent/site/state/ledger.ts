@@ -86,6 +86,14 @@ const LedgerState = z.object({
     })
     .nullable()
     .default(null),
+  /** When a drill was last told of, or this site began to wait for the first; and how it went. */
+  drill: z
+    .object({
+      since: z.string(),
+      last: z.object({ id: z.string(), scenario: z.string(), passed: z.boolean() }).nullable(),
+    })
+    .nullable()
+    .default(null),
   /** When this site last tested a restore, or began to wait for the first; and what came of it. */
   restoreTest: z
     .object({
@@ -129,6 +137,7 @@ const EMPTY: LedgerState = {
   setAside: [],
   basedOn: null,
   digest: null,
+  drill: null,
   restoreTest: null,
   digestSame: null,
   peerParity: null,
