@@ -1,11 +1,10 @@
 /** Puts the parts of the site agent together. What differs in tests comes in through the options. */
 import { randomUUID } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
   AGENT_PORT,
   GATEWAY_PORT,
   HEARTBEAT_COLLECTION,
-  SCRATCH_COLLECTION,
   type StandingResponse,
   type StatusResponse,
 } from '../../infra/contract/agent-api';
@@ -19,7 +18,6 @@ import { Background } from './background';
 import { canaries } from './canary/canaries';
 import type { ProbeResult } from './canary/verdict';
 import type { Credentials } from './configuration';
-import { Digests } from './digest/digests';
 import { Diverged } from './diverged/diverged';
 import { Drills } from './drills';
 import { LoopbackGatewayWriter } from './diverged/gateway-writer';
@@ -31,23 +29,19 @@ import { heartbeatMetrics } from './heartbeat/heartbeat-metrics';
 import { messageOf } from './errors';
 import { KeyCheck } from './keys';
 import { Metrics } from './metrics';
-import { Operations } from './operations';
+import type { Operations } from './operations';
 import { Outward } from './outward';
 import { PeerClient } from './peer/client';
 import { heldEpoch, type RecordEvent, type SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
 import { engineRestartOf } from './recovery/of-server';
+import { replicationOf, type ReplicationSteps } from './replication';
 import { ServerReports } from './servers/reports';
 import { serverRoutes } from './servers/routes';
 import { SharedLineage } from './servers/shared-lineage';
 import { SiteView } from './site-view';
-import { Applier, type ApplyStep } from './snapshots/apply';
-import { Publisher, type PublishStep } from './snapshots/publish';
 import { catalogue } from './snapshots/catalogue';
-import { RestoreTester } from './snapshots/restore-test';
 import { restoreTestMetrics } from './snapshots/restore-test-metrics';
-import { Rewinder } from './snapshots/rewind';
-import { Staging } from './snapshots/staging';
 import type { PartStore } from './snapshots/parts';
 import type { SnapshotStore } from './snapshots/store';
 import type { Transfers } from './snapshots/transfers';
@@ -90,10 +84,7 @@ export interface SiteOptions {
   readonly leadership?: Leadership;
   /** How often the holder writes its heartbeat; 0 never. */
   readonly heartbeatSeconds?: number;
-  readonly step?: {
-    readonly publish?: (step: PublishStep) => Promise<void>;
-    readonly apply?: (step: ApplyStep) => Promise<void>;
-  };
+  readonly step?: ReplicationSteps;
 }
 
 /** A running site agent. */
@@ -176,84 +167,24 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     },
   });
 
-  const digests = new Digests({
-    qdrant,
-    ledger,
-    clock,
-    record,
-    folder: join(folders.state, 'digests'),
-    isHolder: () => heldEpoch(keeper) !== null,
-    askPeer: (request) => peer.digestBucket(request),
-  });
-  const publisher = new Publisher({
+  const replication = replicationOf({
     spec,
-    store: stores.snapshots,
-    parts: stores.parts,
+    folders,
+    stores,
     qdrant,
     gate,
     keeper,
     ledger,
     clock,
     record,
+    peer,
     agentVersion: options.agentVersion,
-    digests: digests.digester,
-    ...(options.step?.publish === undefined ? {} : { step: options.step.publish }),
-  });
-  const staging = new Staging(folders.staging);
-  const applier = new Applier({
-    spec,
-    store: stores.snapshots,
-    parts: stores.parts,
-    qdrant,
-    staging,
-    keeper,
-    ledger,
-    clock,
-    record,
     claimPending: () => lineage.claimPending,
     learnParity: (parity) => background.learnPublishedParity(parity),
-    digests: digests.check,
-    digestFolder: digests.folder,
-    divergedFolder: join(folders.state, 'diverged'),
-    ...(options.step?.apply === undefined ? {} : { step: options.step.apply }),
+    ...(options.step === undefined ? {} : { step: options.step }),
   });
-  const rewinder = new Rewinder({
-    spec,
-    store: stores.snapshots,
-    parts: stores.parts,
-    qdrant,
-    staging,
-    keeper,
-    ledger,
-    publisher,
-    record,
-    replaced: (names) => names.forEach((name) => digests.tracker.markWhole(name)),
-  });
-  const tester = new RestoreTester({
-    spec,
-    store: stores.snapshots,
-    parts: stores.parts,
-    qdrant,
-    staging: new Staging(join(dirname(folders.staging), SCRATCH_COLLECTION)),
-    keeper,
-    ledger,
-    clock,
-    record,
-  });
-  const operations = new Operations({
-    site: spec.site,
-    keeper,
-    publisher,
-    applier,
-    rewinder,
-    tester,
-    peer,
-    ledger,
-    clock,
-    record,
-  });
+  const { digests, publisher, applier, staging, tester, operations, isApplying } = replication;
   const drills = new Drills(ledger, clock, record);
-  const isApplying = (): boolean => applier.isTouching || rewinder.isUnderWay;
   const reports = new ServerReports(clock, REPORT_FRESH_INTERVALS * spec.canary.intervalSeconds * 1000);
   const engineRestart = await engineRestartOf({ spec, folders, clock, record });
   const { inferenceProbe, inference, vectors, edge } = canaries({

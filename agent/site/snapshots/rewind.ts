@@ -28,7 +28,7 @@ export class RewindInterruptedError extends AgentError {
 }
 
 export interface RewinderOptions {
-  readonly spec: Pick<SiteAgentSpec, 'site' | 'peer'>;
+  readonly spec: Pick<SiteAgentSpec, 'site' | 'peer' | 'servers'>;
   readonly store: SnapshotStore;
   readonly parts: PartStore;
   readonly qdrant: QdrantClient;
@@ -142,7 +142,7 @@ export class Rewinder {
   }
 
   private async put(manifest: Manifest): Promise<void> {
-    const { qdrant, staging } = this.options;
+    const { qdrant, staging, spec } = this.options;
     const epoch = this.requireHolder();
     const guard = (): void => {
       if (heldEpoch(this.options.keeper) !== epoch)
@@ -155,7 +155,8 @@ export class Rewinder {
     };
     // Before the first touch: one that is cut short has replaced some of them.
     this.options.replaced?.(manifest.collections.map(({ name }) => name));
-    await restore(manifest, { qdrant, staging, guard, step });
+    const replicas = spec.servers === undefined ? {} : { replicas: spec.servers.replicas };
+    await restore(manifest, { qdrant, staging, guard, step, ...replicas });
     await this.step('verified');
   }
 
