@@ -5,19 +5,13 @@
  * after it shows it, and an ETag never comes back. Retries are off: a repeated PUT whose first copy succeeded would
  * report a conflict with itself.
  */
-import { Agent } from 'node:https';
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { s3Client, type S3Location } from '../shared/s3-client';
 import { LeaseCorruptError, StoreUnreachableError } from './errors';
 import { ABSENT } from './ports';
 
-export interface S3ObjectsOptions {
-  readonly endpoint: string;
-  readonly region: string;
+export interface S3ObjectsOptions extends S3Location {
   readonly bucket: string;
-  /** Absent: the SDK finds credentials itself, such as those of an EC2 instance's role. */
-  readonly account?: { readonly accessKey: string; readonly secretKey: string };
-  /** PEM of the authority of the store's certificate; absent: the system's. */
-  readonly caCertificate?: string | undefined;
   readonly requestTimeoutMs: number;
 }
 
@@ -28,32 +22,9 @@ export class S3Objects {
   private readonly client: S3Client;
 
   constructor(private readonly options: S3ObjectsOptions) {
-    this.client = new S3Client({
-      endpoint: options.endpoint,
-      region: options.region,
-      forcePathStyle: true,
-      ...(options.account === undefined
-        ? {}
-        : {
-            credentials: {
-              accessKeyId: options.account.accessKey,
-              secretAccessKey: options.account.secretKey,
-            },
-          }),
-      maxAttempts: 1,
-      // Trailing checksums are not spoken by every S3 store; TLS and the lease's own decoding guard what matters.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: {
-        connectionTimeout: options.requestTimeoutMs,
-        requestTimeout: options.requestTimeoutMs,
-        httpsAgent: new Agent({
-          keepAlive: true,
-          maxSockets: 4,
-          ...(options.caCertificate === undefined ? {} : { ca: options.caCertificate }),
-        }),
-      },
-    });
+    const { requestTimeoutMs } = options;
+    const limits = { attempts: 1, connectMs: requestTimeoutMs, answerMs: requestTimeoutMs, sockets: 4 };
+    this.client = s3Client(options, limits);
   }
 
   close(): void {

@@ -32,7 +32,7 @@ import { Metrics } from './metrics';
 import type { Operations } from './operations';
 import { Outward } from './outward';
 import { PeerClient } from './peer/client';
-import { heldEpoch, type RecordEvent, type SiteClock } from './ports';
+import type { RecordEvent, SiteClock } from './ports';
 import { QdrantClient } from './qdrant/client';
 import { engineRestartOf } from './recovery/of-server';
 import { replicationOf, type ReplicationSteps } from './replication';

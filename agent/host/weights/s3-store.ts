@@ -1,18 +1,12 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
-import { GetObjectCommand, HeadObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadObjectCommand, S3ServiceException, type S3Client } from '@aws-sdk/client-s3';
 import { weightsKey } from '../../../infra/contract/weights';
+import { s3Client, type S3Location } from '../../shared/s3-client';
 import { ObjectStoreError } from '../errors';
 import type { WeightsStore } from './store';
 
-export interface S3WeightsOptions {
-  readonly endpoint: string;
-  readonly region: string;
+export interface S3WeightsOptions extends S3Location {
   readonly bucket: string;
-  /** Absent: the SDK finds credentials itself, such as those of an EC2 instance's role. */
-  readonly account?: { readonly accessKey: string; readonly secretKey: string };
-  readonly caCertificate?: string;
   /** Longest that a connection may say nothing. @default 30000 */
   readonly idleTimeoutMs?: number;
 }
@@ -21,26 +15,8 @@ export class S3WeightsStore implements WeightsStore {
   private readonly s3: S3Client;
 
   constructor(private readonly options: S3WeightsOptions) {
-    const { endpoint, region, account, caCertificate, idleTimeoutMs = 30_000 } = options;
-    this.s3 = new S3Client({
-      endpoint,
-      region,
-      forcePathStyle: true,
-      ...(account === undefined
-        ? {}
-        : { credentials: { accessKeyId: account.accessKey, secretAccessKey: account.secretKey } }),
-      // What is read is held to its SHA-256; a store's own checksums of a range mean nothing.
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: {
-        connectionTimeout: 10_000,
-        socketTimeout: idleTimeoutMs,
-        httpAgent: new HttpAgent({ keepAlive: true }),
-        httpsAgent: new HttpsAgent({
-          keepAlive: true,
-          ...(caCertificate === undefined ? {} : { ca: caCertificate }),
-        }),
-      },
-    });
+    const { idleTimeoutMs = 30_000 } = options;
+    this.s3 = s3Client(options, { attempts: 3, connectMs: 10_000, idleMs: idleTimeoutMs, sockets: 50 });
   }
 
   async size(sha256: string): Promise<number | null> {

@@ -2,17 +2,16 @@
  * Manifests on an S3 store, `<site>/publishes/<id>/manifest.json`, and the pointer `latest`, which moves by `If-Match`
  * only.
  */
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { s3Client, type S3Location } from '../../shared/s3-client';
 import { messageOf } from '../errors';
 import { parseManifest, type Manifest } from './manifest';
 import {
@@ -27,13 +26,8 @@ const LATEST = 'latest';
 const CLOCK_RESOLUTION_SECONDS = 1;
 const Pointer = z.object({ publishId: z.string(), site: z.string(), epoch: z.number() });
 
-export interface S3SnapshotStoreOptions {
-  readonly endpoint: string;
-  readonly region: string;
+export interface S3SnapshotStoreOptions extends S3Location {
   readonly bucket: string;
-  /** Absent: the SDK finds credentials itself, such as those of an EC2 instance's role. */
-  readonly account?: { readonly accessKey: string; readonly secretKey: string };
-  readonly caCertificate?: string;
   readonly requestTimeoutMs?: number;
 }
 
@@ -45,29 +39,7 @@ export class S3SnapshotStore implements SnapshotStore {
   constructor(options: S3SnapshotStoreOptions) {
     this.bucket = options.bucket;
     this.timeoutMs = options.requestTimeoutMs ?? 10_000;
-    const ca = options.caCertificate === undefined ? {} : { ca: options.caCertificate };
-    this.s3 = new S3Client({
-      endpoint: options.endpoint,
-      region: options.region,
-      forcePathStyle: true,
-      ...(options.account === undefined
-        ? {}
-        : {
-            credentials: {
-              accessKeyId: options.account.accessKey,
-              secretAccessKey: options.account.secretKey,
-            },
-          }),
-      maxAttempts: 3,
-      // aws-chunked trailers are not spoken by every S3 store.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: {
-        connectionTimeout: 5_000,
-        httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 8 }),
-        httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 8, ...ca }),
-      },
-    });
+    this.s3 = s3Client(options, { attempts: 3, connectMs: 5_000, sockets: 8 });
   }
 
   async putManifest(manifest: Manifest): Promise<void> {
