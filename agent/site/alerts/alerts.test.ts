@@ -6,6 +6,7 @@ import { createLogger } from '../../shared/logger';
 import { scratchFolder } from '../testing/scratch';
 import { eventually } from '../testing/two-sites';
 import { Alerts, type AlertSender, type AlertsOptions } from './alerts';
+import { WELL } from './testing/well';
 import { AlertRefusedError, AlertUndeliveredError, type AlertMessage } from './webhook';
 
 class Target implements AlertSender {
@@ -28,31 +29,6 @@ class Target implements AlertSender {
 }
 
 type Facts = ReturnType<AlertsOptions['facts']>;
-const WELL: Facts = {
-  site: 'uk',
-  state: 'active',
-  holds: true,
-  lease: { epoch: 3, holder: 'uk' },
-  promotable: { promotable: false, reasons: [] },
-  canary: {
-    inference: { health: 'healthy', detail: '' },
-    vectors: { health: 'healthy', detail: '' },
-    edge: { health: 'healthy', detail: '' },
-  },
-  engineRestarts: { inLastHour: 0, perHour: 2 },
-  dataAgeSeconds: null,
-  publishedAgeSeconds: 100,
-  rpoSeconds: 3600,
-  differences: [],
-  unmergedWrites: 0,
-  heartbeat: undefined,
-  restoreTest: { verdict: null, ageSeconds: 0 },
-  restoreTestIntervalHours: 24,
-  drill: { last: null, ageSeconds: 0 },
-  drillIntervalDays: 100,
-  dnsRecord: undefined,
-  proposal: undefined,
-};
 const SICK: Facts = {
   ...WELL,
   canary: { ...WELL.canary, inference: { health: 'failing', detail: 'hung' } },
