@@ -12,7 +12,7 @@ import type { Parity } from './readiness';
 import { Applier, type ApplyStep } from './snapshots/apply';
 import type { PartStore } from './snapshots/parts';
 import { Publisher, type PublishStep } from './snapshots/publish';
-import { RestoreTester } from './snapshots/restore-test';
+import { RestoreTester, type RestoreTestStep } from './snapshots/restore-test';
 import { Rewinder } from './snapshots/rewind';
 import { Staging } from './snapshots/staging';
 import type { SnapshotStore } from './snapshots/store';
@@ -22,6 +22,7 @@ import type { Ledger } from './state/ledger';
 export interface ReplicationSteps {
   readonly publish?: (step: PublishStep) => Promise<void>;
   readonly apply?: (step: ApplyStep) => Promise<void>;
+  readonly restoreTest?: (step: RestoreTestStep) => Promise<void>;
 }
 
 export interface ReplicationOptions {
@@ -93,6 +94,7 @@ export function replicationOf(options: ReplicationOptions): Replication {
   const tester = new RestoreTester({
     ...shared,
     staging: new Staging(join(dirname(folders.staging), SCRATCH_COLLECTION)),
+    ...(step?.restoreTest === undefined ? {} : { step: step.restoreTest }),
   });
   const operations = new Operations({
     ...{ site: spec.site, keeper, publisher, applier, rewinder, tester, peer, ledger, clock, record },

@@ -26,6 +26,10 @@ import type { Staging } from './staging';
 import { SnapshotStoreUnreachableError, type SnapshotStore } from './store';
 import { size } from './transfers';
 
+/** Every point at which a test may be cut short; tests of it stop at each. */
+export const RESTORE_TEST_STEPS = ['chosen', 'fetched', 'restored', 'compared'] as const;
+export type RestoreTestStep = (typeof RESTORE_TEST_STEPS)[number];
+
 /** A test may take this part of the RPO: nothing is applied meanwhile. */
 const RPO_SHARE = 1 / 4;
 /** After one that failed the next comes sooner, by this part of the interval. */
@@ -47,6 +51,7 @@ export interface RestoreTesterOptions {
   /** From 0 up to 1. */
   readonly random?: () => number;
   readonly freeMemoryBytes?: () => number;
+  readonly step?: (step: RestoreTestStep) => Promise<void>;
 }
 
 interface Chosen {
@@ -171,9 +176,11 @@ export class RestoreTester {
       signal.throwIfAborted();
       this.requireStandby();
     };
+    await this.step('chosen');
     const only = { ...manifest, collections: [collection] };
     await staging.requireSpace(only, { room: () => Promise.resolve(bytesOf(collection)) });
     await staging.fetch(only, { fetch: (...asked) => parts.fetchAfresh(...asked) }, noStep, signal);
+    await this.step('fetched');
     guard();
     const scratch = { ...collection, name: SCRATCH_COLLECTION, aliases: [] };
     await restoreCollection(manifest.id, scratch, {
@@ -185,6 +192,7 @@ export class RestoreTester {
       },
       ...(spec.servers === undefined ? {} : { replicas: spec.servers.replicas }),
     });
+    await this.step('restored');
     guard();
     const counted = await compareCollection(scratch, qdrant);
     const { differences, absent } = await compareDigests(manifest.id, [scratch], {
@@ -192,6 +200,7 @@ export class RestoreTester {
       publishersBucket: () => Promise.resolve(null),
       meanwhile: guard,
     });
+    await this.step('compared');
     const named = (lines: readonly string[]): string[] =>
       lines.map((line) => line.replaceAll(SCRATCH_COLLECTION, collection.name));
     // Without a digest, counts and known answers have to do, as when it was applied.
@@ -237,6 +246,10 @@ export class RestoreTester {
       'NOT_STANDBY',
       `${spec.site} is ${keeper.state()}: restores are tested on the site that stands by.`,
     );
+  }
+
+  private async step(step: RestoreTestStep): Promise<void> {
+    await this.options.step?.(step);
   }
 
   private async removeTraces(): Promise<void> {

@@ -13,6 +13,7 @@ export const GROUPS = [
   'hand-over',
   'store',
   'damage',
+  'restore test',
   'disk',
   'clock',
   'direction',

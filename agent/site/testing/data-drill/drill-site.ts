@@ -1,7 +1,7 @@
 /** One site of the data drill: its Qdrant, its agent's process, and what can be asked of both. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StatusResponse } from '../../../../infra/contract/agent-api';
+import { SCRATCH_COLLECTION, type StatusResponse } from '../../../../infra/contract/agent-api';
 import { CREDENTIALS } from '../../../lease/testing/versitygw';
 import { isNoSuchFile } from '../../errors';
 import type { LedgerState } from '../../state/ledger';
@@ -104,6 +104,10 @@ export class DrillSite {
     return this.post('/failover/apply');
   }
 
+  testRestore(): Promise<Answer> {
+    return this.post('/failover/restore-test');
+  }
+
   reprotect(): Promise<Answer> {
     return this.post('/failover/reprotect', BY);
   }
@@ -158,6 +162,13 @@ export class DrillSite {
     }
     const aliases = (await client.aliases()).map((alias) => `${alias.alias_name}:${alias.collection_name}`);
     return JSON.stringify({ collections, aliases: aliases.sort() });
+  }
+
+  /** Whether a test of a restore has left its collection in Qdrant. */
+  async hasScratch(): Promise<boolean> {
+    const { port, apiKey } = this.qdrant;
+    const url = `http://127.0.0.1:${port}/collections/${SCRATCH_COLLECTION}`;
+    return (await fetch(url, { headers: { 'api-key': apiKey } })).ok;
   }
 
   /** Snapshots that somebody left in Qdrant: each is the size of a shard. */

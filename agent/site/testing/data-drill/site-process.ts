@@ -87,6 +87,7 @@ async function main(configFile: string): Promise<void> {
     step: {
       publish: (step) => faults.reach(`publish/${step}`),
       apply: (step) => faults.reach(`apply/${step}`),
+      restoreTest: (step) => faults.reach(`restore-test/${step}`),
     },
   });
   tell({ type: 'ready' });

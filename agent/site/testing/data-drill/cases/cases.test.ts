@@ -1,6 +1,7 @@
 import { HANDOVER_PHASES } from '../../../../lease';
 import { APPLY_STEPS } from '../../../snapshots/apply';
 import { PUBLISH_STEPS } from '../../../snapshots/publish';
+import { RESTORE_TEST_STEPS } from '../../../snapshots/restore-test';
 import { GROUPS } from '../data-case';
 import { allCases } from '.';
 
@@ -12,6 +13,7 @@ describe('the cases of the data drill', () => {
       ...PUBLISH_STEPS.map((step) => `kill -9 in publish: ${step}`),
       ...PUBLISH_STEPS.map((step) => `kill -9 of the holder in hand-over: publish/${step}`),
       ...APPLY_STEPS.map((step) => `kill -9 in re-protection, then failback: apply/${step}`),
+      ...RESTORE_TEST_STEPS.map((step) => `kill -9 in restore test: ${step}`),
       ...HANDOVER_PHASES.map((phase) => `kill -9 of the holder in hand-over: event/switch-step:${phase}`),
       // Only a re-protection sets data aside.
       ...APPLY_STEPS.filter((step) => step !== 'set-aside').flatMap((step) => [

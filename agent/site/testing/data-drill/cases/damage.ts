@@ -115,7 +115,7 @@ async function isMended({ world, holder, standby }: CaseContext): Promise<boolea
 }
 
 /** Anywhere below the folder, the one written last first. */
-function filesIn(folder: string): string[] {
+export function filesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -123,7 +123,7 @@ function filesIn(folder: string): string[] {
 }
 
 /** Other bytes, as many: nothing but reading it all tells. */
-function flip(path: string): void {
+export function flip(path: string): void {
   writeFileSync(path, Buffer.from(readFileSync(path).map((byte) => byte ^ 0xff)));
 }
 

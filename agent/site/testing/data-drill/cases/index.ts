@@ -9,6 +9,7 @@ import { KILL_FAILOVER } from './kill-failover';
 import { KILL_HANDOVER } from './kill-handover';
 import { KILL_PUBLISH } from './kill-publish';
 import { KILL_REPROTECT } from './kill-reprotect';
+import { RESTORE_TEST } from './restore-test';
 import { STORE_OUTAGE } from './store-outage';
 
 /** Everything that is tried, in the order of the report. */
@@ -22,6 +23,7 @@ export function allCases(): readonly DataCase[] {
     ...KILL_HANDOVER,
     ...STORE_OUTAGE,
     ...DAMAGE,
+    ...RESTORE_TEST,
     ...DISK_FULL,
     ...CLOCK,
     ...DIRECTION,
