@@ -93,7 +93,7 @@ describe('testing a restore', () => {
     expect(last()).toBeUndefined();
   });
 
-  it('names what is too big to be tested here', async () => {
+  it('says so where nothing is small enough to be tested', async () => {
     await history();
     await expect(world.eu.tester({ freeMemoryBytes: () => 10 }).test()).rejects.toMatchObject({
       code: 'NOTHING_TO_TEST',
@@ -118,6 +118,18 @@ describe('testing a restore', () => {
     await tester.clean();
     expect(hasScratch()).toBe(false);
     expect(last()).toBeUndefined();
+  });
+
+  it('ends at once when it is stopped before it has chosen', async () => {
+    await history();
+    const tester = world.eu.tester();
+    let asked = (): void => undefined;
+    const asking = new Promise<void>((resolve) => (asked = resolve));
+    jest.spyOn(world.store, 'listPublishes').mockImplementation(() => new Promise(() => asked()));
+    const test = tester.test();
+    await asking;
+    tester.stop('this site is being promoted');
+    await expect(test).rejects.toMatchObject({ code: 'RESTORE_TEST_STOPPED' });
   });
 
   it('removes what a killed test left, and no site publishes or applies it', async () => {

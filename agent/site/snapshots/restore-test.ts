@@ -128,7 +128,7 @@ export class RestoreTester {
     );
     try {
       this.requireStandby();
-      const chosen = await this.choose();
+      const chosen = await unlessAborted(control.signal, this.choose());
       const { findings, notes } = await this.judge(chosen, control.signal);
       const { manifest, collection, leftOut } = chosen;
       const verdict: RestoreTestVerdict = {
@@ -154,12 +154,9 @@ export class RestoreTester {
   }
 
   private async judge(chosen: Chosen, signal: AbortSignal): Promise<Findings> {
-    const stopped = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
     try {
       // Qdrant goes on with a recovery that nobody waits for any more; a promotion must not wait for it.
-      return await Promise.race([this.restore(chosen, signal), stopped]);
+      return await unlessAborted(signal, this.restore(chosen, signal));
     } catch (error) {
       const noVerdict =
         error instanceof SkippedError ||
@@ -260,6 +257,16 @@ export class RestoreTester {
       this.options.record('alert', `what a restore test left is removed by the next: ${messageOf(error)}`);
     }
   }
+}
+
+/** Waits no longer than until the signal, whatever becomes of the work. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+  return Promise.race([work, aborted]);
 }
 
 function bytesOf({ shards }: Pick<ManifestCollection, 'name' | 'shards'>): number {
