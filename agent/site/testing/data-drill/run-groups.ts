@@ -13,8 +13,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Filling a disk must not take long, and Qdrant must fit: its logs are preallocated. */
-const DISK_MIB = 512;
+/** Filling a disk must not take long, and Qdrant's files must fit several times, at their full size: restic fills their holes. */
+const DISK_MIB = 1024;
 
 export async function runGroups(cases: readonly DataCase[], options: RunOptions): Promise<CaseResult[]> {
   const results = new Map<DataCase, CaseResult>();
