@@ -16,6 +16,8 @@ import { runGroups } from './run-groups';
 const REPRESENTATIVE = [
   'kill -9 in publish: pointer-moved',
   'kill -9 in apply: shard-recovered',
+  'kill -9 in re-protection, then failback: apply/set-aside',
+  'kill -9 in restore test: restored',
   'kill -9 of the holder in hand-over: lease/handover-written',
   'in the store: manifest of other parts',
 ];
@@ -58,8 +60,10 @@ suite('the data drill', () => {
     expect(results.map(({ step }) => step)).toEqual([
       'publish/pointer-moved',
       'apply/shard-recovered',
+      'apply/set-aside',
       'lease/handover-written',
       'published, then damaged',
+      'restore-test/restored',
     ]);
   });
 

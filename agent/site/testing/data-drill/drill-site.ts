@@ -209,12 +209,16 @@ export class DrillSite {
     }
   }
 
-  /** An agent may have some of its own, which say nothing of what clients wrote. */
   private async clientsCollections(): Promise<string[]> {
-    return (await this.qdrant.client.collectionNames()).filter((name) => !name.startsWith('failover-'));
+    return (await this.qdrant.client.collectionNames()).filter(isClients);
   }
 
   private async post(path: string, body?: unknown): Promise<Answer> {
     return ask({ port: this.options.ports[this.name], key: KEYS.operator, method: 'POST', path, body });
   }
+}
+
+/** An agent has collections of its own, such as its heartbeat's, which say nothing of what clients wrote. */
+export function isClients(collection: string): boolean {
+  return !collection.startsWith('failover-');
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { APPLY_STEPS } from '../../../snapshots/apply';
 import type { DataCase } from '../data-case';
-import type { DrillSite } from '../drill-site';
+import { isClients, type DrillSite } from '../drill-site';
 import { insist } from '../insist';
 import { HIT_SECONDS } from './timing';
 
@@ -50,12 +50,14 @@ async function pointsAt(site: DrillSite): Promise<number> {
   return [...(await site.observe()).values()].reduce((sum, points) => sum + points.length, 0);
 }
 
-/** Of the newest set; 0 when there is none. */
+/** Of clients' collections in the newest set; 0 when there is none. */
 function pointsSetAside(site: DrillSite): number {
   const folder = site.ledger()?.setAside.at(-1)?.folder;
   if (folder === undefined) return 0;
   const contents = JSON.parse(readFileSync(join(folder, 'contents.json'), 'utf8')) as {
-    collections: { points: number }[];
+    collections: { name: string; points: number }[];
   };
-  return contents.collections.reduce((sum, { points }) => sum + points, 0);
+  return contents.collections
+    .filter(({ name }) => isClients(name))
+    .reduce((sum, { points }) => sum + points, 0);
 }
