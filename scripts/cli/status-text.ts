@@ -126,7 +126,7 @@ function digest({ status }: SiteView): string {
   return `${seen.verdict.result}${seen.sameAgeSeconds === null ? '' : ` (${duration(seen.sameAgeSeconds)} ago)`}`;
 }
 
-/** The holder's word; told only when there is something to do. */
+/** The holder's word: both sites were told the same. */
 function lastDrill({ status }: SiteView): string[] {
   if (status?.drill === undefined || !isHolding(status)) return [];
   const { last, ageSeconds } = status.drill;

@@ -55,9 +55,9 @@ export interface GatewayCounters {
 const UPSTREAM_TIMEOUT_MS = 600_000;
 /** When stopping. */
 const DRAIN_MS = 3_000;
-/** Never leaves this server, and is another in every process. */
 /** Clients read them like any other, and never write to them. */
 const OWN_COLLECTIONS = [HEARTBEAT_COLLECTION, SCRATCH_COLLECTION];
+/** Never leaves this server, and is another in every process. */
 export const OWN_KEY_HEADER = 'x-failover-own';
 const RETRY_SOON = { 'retry-after': '1' };
 

@@ -107,8 +107,7 @@ export class RestoreTester {
   /** Removes what a test that was killed may have left. */
   async clean(): Promise<void> {
     await this.cleaning;
-    await this.options.qdrant.deleteCollection(SCRATCH_COLLECTION);
-    await this.options.staging.keepOnly([]);
+    await this.remove();
   }
 
   /**
@@ -216,8 +215,7 @@ export class RestoreTester {
       const leftOut = own
         .filter((each) => !fits(each))
         .map(
-          ({ name, ...rest }) =>
-            `${name} is not tested here: its ${size(bytesOf({ name, ...rest }))} do not fit beside the data`,
+          (each) => `${each.name} is not tested here: its ${size(bytesOf(each))} do not fit beside the data`,
         );
       const [collection] = this.shuffled(own.filter(fits));
       if (collection !== undefined) return { manifest, collection, leftOut };
@@ -249,10 +247,14 @@ export class RestoreTester {
     await this.options.step?.(step);
   }
 
+  private async remove(): Promise<void> {
+    await this.options.qdrant.deleteCollection(SCRATCH_COLLECTION);
+    await this.options.staging.keepOnly([]);
+  }
+
   private async removeTraces(): Promise<void> {
     try {
-      await this.options.qdrant.deleteCollection(SCRATCH_COLLECTION);
-      await this.options.staging.keepOnly([]);
+      await this.remove();
     } catch (error) {
       this.options.record('alert', `what a restore test left is removed by the next: ${messageOf(error)}`);
     }
@@ -269,7 +271,7 @@ function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return Promise.race([work, aborted]);
 }
 
-function bytesOf({ shards }: Pick<ManifestCollection, 'name' | 'shards'>): number {
+function bytesOf({ shards }: Pick<ManifestCollection, 'shards'>): number {
   return shards.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
