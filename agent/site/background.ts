@@ -97,17 +97,20 @@ export class Background {
   private async round(): Promise<void> {
     await this.attempt('versions', () => this.learnVersions());
     await this.attempt('holding', () => this.followLease());
-    await this.attempt('first-publish', () => this.publishFirst());
+    await this.attempt('first-publish-due', () => this.publishFirst());
     await this.attempt('ages', () => this.refreshAges());
     await this.attempt('heartbeat', () => this.lookForHeartbeat());
     await this.attempt('leftovers', () => this.cleanOnce());
     await this.attempt('drills', () => this.options.drills.beginToWait());
-    await this.attempt('restore-test', () => this.testRestore());
+    await this.attempt('restore-test-due', () => this.testRestore());
     // In the background, for the same reason as the first publish.
     void this.attempt('resume', () => this.resumeOnce());
   }
 
-  /** Each by itself: one that fails must not keep the others from being done. */
+  /**
+   * Each by itself: one that fails must not keep the others from being done. It is told once until it works again, so what
+   * goes on in the background has a name other than that of what began it.
+   */
   private async attempt(what: string, work: () => Promise<void>): Promise<void> {
     if (this.stopped) return;
     try {
